@@ -1,0 +1,47 @@
+# Two commands do all the set-up: `make demo` and `make test`. The rest is for people who change railwatch.
+VENV ?= .venv
+# The newest Python (>= 3.11) this machine has, pyenv's included.
+PYTHON ?= $(shell for v in 3.13 3.12 3.11; do \
+  for p in $$HOME/.pyenv/versions/$$v.*/bin/python$$v $$(command -v python$$v); do \
+    [ -x "$$p" ] && "$$p" -c 'import venv, ensurepip' 2>/dev/null && echo $$p && exit; done; done; echo python3)
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check format lint types layers quick evaluate bench torture live lock clean
+
+help:  ## say what each target does
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+env: $(READY)  ## build the environment in $(VENV)
+$(READY): pyproject.toml constraints.txt
+	@echo "railwatch: building $(VENV) with $(PYTHON)"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group dev -e .
+	@touch $(READY)
+
+demo: env  ## watch Tumangang over five rendered years and name the report to open
+	@$(BIN)/python -m flows.demo
+
+test: env  ## run every test
+	@$(BIN)/python -m pytest -q
+
+check: format lint types layers quick  ## what every commit passes, in under three minutes
+format: env
+	@$(BIN)/ruff format --check .
+lint: env
+	@$(BIN)/ruff check .
+types: env
+	@$(BIN)/mypy
+layers: env
+	@$(BIN)/lint-imports --no-cache
+quick: env
+	@$(BIN)/python -m pytest -q -m 'not slow and not server'
+
+lock: env  ## pin what pyproject.toml allows, for every supported Python
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url --group dev pyproject.toml --extra sentinelhub --extra osm --extra testing -o constraints.txt
+
+clean:  ## remove the environment and build products
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

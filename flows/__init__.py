@@ -1,0 +1,1 @@
+"""The occasions: watch, backfill, recount, audit. Imports tasks and railwatch."""

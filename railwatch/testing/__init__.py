@@ -1,0 +1,1 @@
+"""Doubles that consumers of the library may use too: emulator, scenery, contract tests."""
