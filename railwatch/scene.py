@@ -112,7 +112,7 @@ class SceneRaster:
     bands: tuple[str, ...]
     """Common names, one a plane of `values`."""
     values: npt.NDArray[np.uint16]
-    """(band, y, x) uint16, `NODATA` where not measured; reflectance = value x `REFLECTANCE_SCALE`."""
+    """(band, y, x) uint16; reflectance = value x `REFLECTANCE_SCALE`, `NODATA` if unmeasured."""
     mask: npt.NDArray[np.uint8]
     """(y, x) uint8, a `MaskClass` each."""
     spent_pu: float = 0.0
