@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick evaluate bench torture live lock clean
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live lock clean
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ layers: env
 	@$(BIN)/lint-imports --no-cache
 quick: env
 	@$(BIN)/python -m pytest -q -m 'not slow and not server'
+
+docs: env  ## write docs/cli.md from the commands' own help
+	@$(BIN)/python -m railwatch.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 
 lock: env  ## pin what pyproject.toml allows, for every supported Python
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
