@@ -39,6 +39,8 @@ class Rejection(enum.StrEnum):
 
     ASSET_MISSING = "asset_missing"
     ASSET_UNREADABLE = "asset_unreadable"
+    NODATA = "nodata"
+    """No pixel over the sidings was measured."""
     NO_USABLE_BAND = "no_usable_band"
     OUTSIDE_AREA = "outside_area"
     SUPERSEDED = "superseded"
