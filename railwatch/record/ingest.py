@@ -1,0 +1,283 @@
+"""Ingesting a batch of scenes: tickets out to workers, written forks back, one commit.
+
+    batch = record.begin(footprints)
+    written = [ticket.write(source) for ticket in batch.tickets(scenes)]    # here or on workers
+    batch.commit(written)
+
+A ticket carries a fork of the batch's session and can be pickled; the worker fetches, writes chunks
+straight into the store and returns the fork, which weighs a few hundred bytes a scene. Nothing is
+visible before the commit. A ticket that runs twice does no harm, because only what it returned
+is merged.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import icechunk
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.errors import QuotaError, SceneError, TransientError
+from railwatch.grid import Grid
+from railwatch.record import imagery, ledger
+from railwatch.record.entry import SceneEntry, Status, change_of, cube_path, key_of, rejected
+from railwatch.record.footprint import Footprint
+from railwatch.record.repository import BRANCH, TRIES, pause, translating
+from railwatch.scene import NODATA, Rejection, Scene, SceneRaster
+from railwatch.sources import Found
+
+log = logging.getLogger(__name__)
+
+
+class Fetches(Protocol):
+    """The part of a `SceneSource` that ingesting needs."""
+
+    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Read the scene's pixels in `tiles` onto `grid`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a ticket gave: the fork with its chunks, and a row for each scene that was settled."""
+
+    fork: Any
+    entries: tuple[SceneEntry, ...]
+    postponed: tuple[tuple[str, str], ...] = ()
+    """Scene id and reason, where trying again later may succeed."""
+    quota: str | None = None
+    """Why the account or budget allowed no more; scenes after that were not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    scene: Scene
+    footprint: Footprint
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Scenes for one worker to fetch and write; can be pickled."""
+
+    fork: Any
+    jobs: tuple[_Job, ...]
+
+    @property
+    def scene_ids(self) -> tuple[str, ...]:
+        """Ids of the scenes, in order."""
+        return tuple(job.scene.id for job in self.jobs)
+
+    def write(self, source: Fetches) -> Written:
+        """Fetch every scene and write it; one that cannot be used becomes a rejection."""
+        entries: list[SceneEntry] = []
+        postponed: list[tuple[str, str]] = []
+        quota = None
+        for job in self.jobs:
+            try:
+                entries.append(self._written(job, source))
+            except SceneError as exc:
+                log.info("%s: rejected, %s: %s", job.scene.id, exc.reason, exc.detail)
+                entries.append(_rejection(job, exc))
+            except TransientError as exc:
+                postponed.append((job.scene.id, str(exc)))
+            except QuotaError as exc:
+                quota = str(exc)
+                break
+        return Written(self.fork, tuple(entries), tuple(postponed), quota)
+
+    def _written(self, job: _Job, source: Fetches) -> SceneEntry:
+        scene, footprint = job.scene, job.footprint
+        raster = source.fetch(scene, footprint.grid, footprint.tiles)
+        _check(scene, footprint, raster)
+        path = cube_path(scene.cube_key, footprint.digest, scene.bands)
+        with translating(scene.id):
+            imagery.write(self.fork.store, path, job.slot, raster, footprint.tiles)
+        return SceneEntry(
+            item_id=scene.id,
+            status=Status.INGESTED,
+            scene=scene,
+            change=change_of(scene),
+            cube_key=scene.cube_key,
+            footprint=footprint.digest,
+            slot=job.slot,
+            checksum=imagery.checksum(raster, footprint.tiles),
+            spent_pu=raster.spent_pu,
+            recorded_at=dt.datetime.now(dt.UTC),
+        )
+
+
+@dataclass
+class Batch:
+    """One transaction of the ingest: see the module."""
+
+    repository: Any
+    footprints: Mapping[str, Footprint]
+    """By cube key."""
+    session: Any
+    rows: tuple[SceneEntry, ...]
+    taken: dict[str, int] = field(default_factory=dict)
+    """Slots given out, by cube path."""
+
+    def tickets(self, scenes: Sequence[Scene], *, scenes_each: int = 8) -> list[Ticket]:
+        """Deal scenes out to workers, a few each.
+
+        The cubes they go into are made first, in a commit of their own, since a session that has
+        changes cannot be forked.
+        """
+        self._make_cubes(scenes)
+        free = _free_slots(self.rows) | self.taken
+        jobs = []
+        for scene in scenes:
+            footprint = self.footprints[scene.cube_key]
+            path = cube_path(scene.cube_key, footprint.digest, scene.bands)
+            slot = free.get(path, 0)
+            self.taken[path] = free[path] = slot + 1
+            jobs.append(_Job(scene, footprint, slot))
+        return [
+            Ticket(self.session.fork(), tuple(jobs[i : i + scenes_each]))
+            for i in range(0, len(jobs), scenes_each)
+        ]
+
+    def commit(self, written: Iterable[Written], rejections: Iterable[Found] = ()) -> str:
+        """Merge what workers wrote and commit it with its rows; return the snapshot's id.
+
+        Rows that another writer committed meanwhile are left out, so each scene is there once.
+
+        Raises
+        ------
+        TransientError
+            Other writers were first every time.
+        """
+        given = list(written)
+        now = dt.datetime.now(dt.UTC)
+        entries = [entry for one in given for entry in one.entries]
+        entries += [rejected(found, now) for found in rejections]
+        message = f"ingest {len(entries)} items"
+        with translating(message):
+            if given:
+                self.session.merge(*(one.fork for one in given))
+            source = self.session
+            for attempt in range(TRIES):
+                if not self._append(source, entries):
+                    return str(self.session.snapshot_id)
+                try:
+                    return str(self.session.commit(message))
+                except icechunk.ConflictError:
+                    log.info("%s: another writer was first, try %s", message, attempt + 2)
+                pause(attempt)
+                self.session = self.repository.writable_session(BRANCH)
+                self.rows = ledger.read(self.session.store)
+        raise TransientError(f"{message}: other writers were first {TRIES} times")
+
+    def _append(self, source: Any, entries: list[SceneEntry]) -> bool:
+        """Put rows, and pixels that are still in `source`, into the session; False: none new."""
+        known = {key_of(row) for row in self.rows}
+        fresh = []
+        for entry in entries:
+            if key_of(entry) not in known:
+                known.add(key_of(entry))
+                fresh.append(entry)
+        if source is not self.session:
+            fresh = _moved(source, self.session, fresh, _free_slots(self.rows), self.footprints)
+        in_use = imagery.footprints_in_use(self.session.store)
+        filled = {(row.cube_key, row.footprint) for row in [*self.rows, *fresh] if row.slot >= 0}
+        switched = False
+        for cube_key, footprint in self.footprints.items():
+            digest = footprint.digest
+            if (cube_key, digest) in filled and in_use.get(cube_key) != digest:
+                imagery.use_footprint(self.session.store, cube_key, digest)
+                switched = True
+        if fresh:
+            ledger.append(self.session.store, fresh)
+        return switched or bool(fresh)
+
+    def _make_cubes(self, scenes: Sequence[Scene]) -> None:
+        wanted = {(scene.cube_key, scene.bands) for scene in scenes}
+        for attempt in range(TRIES):
+            made = [
+                imagery.ensure(self.session.store, key, self.footprints[key], bands)
+                for key, bands in sorted(wanted)
+            ]
+            if not any(made):
+                return
+            try:
+                with translating("make cubes"):
+                    self.session.commit("make cubes")
+            except icechunk.ConflictError:
+                pause(attempt)
+            self.session = self.repository.writable_session(BRANCH)
+            self.rows = ledger.read(self.session.store)
+        raise TransientError(f"make cubes: other writers were first {TRIES} times")
+
+
+def _moved(
+    source: Any,
+    target: Any,
+    entries: list[SceneEntry],
+    free: dict[str, int],
+    footprints: Mapping[str, Footprint],
+) -> list[SceneEntry]:
+    """Copy pixels from a session that lost a race to new slots of the one that follows it."""
+    moved = []
+    for entry in entries:
+        if entry.status is not Status.INGESTED:
+            moved.append(entry)
+            continue
+        path = entry.cube_path
+        slot = free.get(path, 0)
+        free[path] = slot + 1
+        chunks = imagery.get_chunks(source.store, path, entry.slot, footprints[entry.cube_key])
+        imagery.put_chunks(
+            target.store,
+            {
+                key.replace(f"/c/{entry.slot}/", f"/c/{slot}/", 1): said
+                for key, said in chunks.items()
+            },
+        )
+        moved.append(replace(entry, slot=slot))
+    return moved
+
+
+def _free_slots(rows: Iterable[SceneEntry]) -> dict[str, int]:
+    """First slot nobody committed, by cube path."""
+    free: dict[str, int] = {}
+    for row in rows:
+        if row.status is Status.INGESTED:
+            path = row.cube_path
+            free[path] = max(free.get(path, 0), row.slot + 1)
+    return free
+
+
+def _check(scene: Scene, footprint: Footprint, raster: SceneRaster) -> None:
+    """Hold a source to its word before its pixels name anything."""
+    if raster.bands != scene.bands or raster.mask.shape != footprint.grid.shape:
+        raise SceneError(
+            scene.id,
+            Rejection.ASSET_UNREADABLE,
+            f"the source gave {raster.bands} {raster.mask.shape}, "
+            f"asked for {scene.bands} {footprint.grid.shape}",
+        )
+    if not np.any(raster.values != NODATA):
+        raise SceneError(
+            scene.id, Rejection.NODATA, "no band holds a measured pixel over the sidings"
+        )
+
+
+def _rejection(job: _Job, exc: SceneError) -> SceneEntry:
+    return SceneEntry(
+        item_id=job.scene.id,
+        status=Status.REJECTED,
+        scene=job.scene,
+        change=change_of(job.scene),
+        cube_key=job.scene.cube_key,
+        footprint=job.footprint.digest,
+        rejection=exc.reason,
+        detail=exc.detail,
+        recorded_at=dt.datetime.now(dt.UTC),
+    )

@@ -1,0 +1,130 @@
+"""The Icechunk repository below one area's key: opening, creating and committing.
+
+Icechunk ends at this seam: its errors leave as `StoreError` or `TransientError`. Repositories are
+written in format 1, which Icechunk 1 (Python 3.11) and 2 (3.12 and later) both read.
+
+Icechunk starts threads when it is imported, so a process that has imported it must not `os.fork`
+and go on in the child: use spawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import icechunk
+
+from railwatch.errors import StoreError, TransientError
+from railwatch.store import BucketStore, FolderStore, Store
+
+log = logging.getLogger(__name__)
+
+BRANCH = "main"
+FORMAT = 1
+SLOTS = 1 << 20
+"""Length of every array's first axis. Chunks nobody wrote cost nothing, so arrays are made long
+once and never resized: a resize is a metadata change, and two operators' would conflict."""
+MANIFEST_SLOTS = 256
+"""Slots a manifest file covers: a commit rewrites the manifests it touches, not all history."""
+TRIES = 30
+"""Attempts against other writers before giving up; each waits up to a second, at random."""
+
+
+def storage_of(store: Store, prefix: str) -> Any:
+    """Where Icechunk keeps the repository `prefix` of a store."""
+    if isinstance(store, FolderStore):
+        return icechunk.local_filesystem_storage(str(store.file(prefix)))
+    if isinstance(store, BucketStore):
+        return icechunk.s3_storage(
+            bucket=store.bucket,
+            prefix=store.prefix + prefix,
+            endpoint_url=store.endpoint,
+            region=store.region or "us-east-1",
+            allow_http=store.allow_http,
+            force_path_style=store.endpoint is not None,
+            from_env=True,
+        )
+    raise StoreError(f"{store.url}: a record is kept in a folder or a bucket")
+
+
+def open_repository(store: Store, prefix: str, *, create: bool) -> Any:
+    """Open the repository `prefix`, or create it; None where there is none to read."""
+    if "ICECHUNK_LOG" not in os.environ:
+        icechunk.set_logs_filter("error")  # it warns of local folders, which `Store.lock` guards
+    if isinstance(store, FolderStore) and not create and not store.file(prefix).is_dir():
+        return None
+    with translating(f"{store.url}/{prefix}"):
+        storage = storage_of(store, prefix)
+        if icechunk.Repository.exists(storage):
+            return icechunk.Repository.open(storage)
+        if not create:
+            return None
+        config = icechunk.RepositoryConfig.default()
+        config.manifest = icechunk.ManifestConfig(
+            splitting=icechunk.ManifestSplittingConfig.from_dict(
+                {
+                    icechunk.ManifestSplitCondition.AnyArray(): {
+                        icechunk.ManifestSplitDimCondition.DimensionName("slot"): MANIFEST_SLOTS
+                    }
+                }
+            )
+        )
+        # Icechunk 1 knows no other format and has no argument for it.
+        chosen: dict[str, Any] = (
+            {"spec_version": FORMAT} if hasattr(icechunk, "SpecVersion") else {}
+        )
+        try:
+            repository = icechunk.Repository.create(storage, config=config, **chosen)
+            repository.save_config()
+        except icechunk.IcechunkError:
+            # Another operator may have created it in this very moment; then it opens.
+            if not icechunk.Repository.exists(storage):
+                raise
+            repository = icechunk.Repository.open(storage)
+        return repository
+
+
+def transact(repository: Any, message: str, change: Callable[[Any], bool]) -> str:
+    """Commit `change` on top of whatever others committed meanwhile.
+
+    `change` gets a session on the newest snapshot, writes into it, and says whether it changed
+    anything; on a conflict it is called again on the new one. Returns the snapshot id.
+    """
+    for attempt in range(TRIES):
+        with translating(message):
+            session = repository.writable_session(BRANCH)
+            if not change(session):
+                return str(session.snapshot_id)
+            try:
+                return str(session.commit(message))
+            except icechunk.ConflictError:
+                log.info("%s: another writer was first, try %s", message, attempt + 2)
+        pause(attempt)
+    raise TransientError(f"{message}: other writers were first {TRIES} times")
+
+
+def pause(attempt: int) -> None:
+    """Wait a random time that grows with the attempt, at most a second."""
+    time.sleep(random.uniform(0.0, min(1.0, 0.02 * 2**attempt)))
+
+
+@contextlib.contextmanager
+def translating(what: str) -> Iterator[None]:
+    """Raise our errors for Icechunk's."""
+    try:
+        yield
+    except icechunk.ConflictError:
+        raise
+    except icechunk.IcechunkError as exc:
+        said = " ".join(str(exc).split())[:300]
+        busy = ("timeout", "timed out", "dispatch failure", "connect", "503", "500", "reset")
+        if any(word in said.lower() for word in busy):
+            raise TransientError(f"{what}: {said}") from exc
+        raise StoreError(f"{what}: {said}") from exc
+    except OSError as exc:
+        raise StoreError(f"{what}: {exc.strerror or exc}") from exc

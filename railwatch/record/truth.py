@@ -1,0 +1,277 @@
+"""The record of truth of one area: what was listed, the pixels, and what was made of them.
+
+One Icechunk repository an area at `{store}/records/{area}`, which only this package knows the
+layout of. Every change is one transaction. Readers see the snapshot of the moment they opened or
+refreshed; they take no lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from railwatch.errors import StoreError
+from railwatch.grid import Grid
+from railwatch.record import imagery, ledger
+from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve
+from railwatch.record.footprint import Footprint
+from railwatch.record.ingest import Batch
+from railwatch.record.repository import BRANCH, open_repository, transact, translating
+from railwatch.scene import Scene, SceneRaster
+from railwatch.sources import Found
+from railwatch.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an archive's answer adds to the record."""
+
+    scenes: tuple[Scene, ...]
+    """To be fetched, in the order found."""
+    rejections: tuple[Found, ...]
+    """Items that cannot become scenes and are not known yet."""
+    switched: tuple[str, ...]
+    """Cube keys whose footprint in use is another one."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.scenes or self.rejections or self.switched)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A scene with its pixels, fetched already."""
+
+    scene: Scene
+    footprint: Footprint
+    raster: SceneRaster
+
+
+class Record:
+    """The record of one area, opened for reading or as a writer; a context manager."""
+
+    def __init__(self, store: Store, area_id: str, *, write: bool) -> None:
+        self.area_id = area_id
+        self.writable = write
+        self._store = store
+        self._prefix = f"records/{store.checked(area_id)}"
+        self._held = contextlib.ExitStack()
+        self._repository: Any = None
+        self._session: Any = None
+
+    @classmethod
+    def open(cls, store: Store, area_id: str, *, write: bool = False) -> Record:
+        """Open an area's record; for writing, as the folder's only writer.
+
+        A record that does not exist is created by a writer and empty to a reader.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be read or written, keeps no conditions, or another writer holds it.
+        """
+        record = cls(store, area_id, write=write)
+        try:
+            if write:
+                record._held.enter_context(store.lock(record._prefix))
+            record._repository = open_repository(store, record._prefix, create=write)
+            if write:
+                transact(record._repository, "make the ledger", _make_ledger)
+            record.refresh()
+        except BaseException:
+            record.close()
+            raise
+        return record
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Record({self._store.url!r}, {self.area_id!r})"
+
+    def close(self) -> None:
+        """Let go of the writer's lock."""
+        self._held.close()
+
+    def refresh(self) -> None:
+        """See what was committed since."""
+        self._session = None
+        self.__dict__.pop("_rows", None)
+        self.__dict__.pop("_footprints_in_use", None)
+        if self._repository is not None:
+            with translating(self._prefix):
+                self._session = self._repository.readonly_session(BRANCH)
+
+    # What was listed
+
+    def entries(self) -> tuple[SceneEntry, ...]:
+        """All items ever listed, one entry each, ordered by (acquired, id)."""
+        return resolve(self._rows, self._footprints_in_use)
+
+    def plan(self, found: Iterable[Found], footprints: Mapping[str, Footprint]) -> Plan:
+        """Say what of an archive's answer is not in the record yet; changes nothing.
+
+        Parameters
+        ----------
+        found
+            What a search gave.
+        footprints
+            Footprint wanted, by `Scene.cube_key`; every key found must be there.
+        """
+        known = {key_of(row) for row in self._rows}
+        scenes: list[Scene] = []
+        rejections: list[Found] = []
+        for item in found:
+            if item.scene is None:
+                if (item.item_id, change_of(item)) not in known:
+                    rejections.append(item)
+                continue
+            scene, digest = item.scene, footprints[item.scene.cube_key].digest
+            tried = {(scene.id, scene.digest, digest), (scene.id, change_of(scene), digest)}
+            if not tried & known:
+                scenes.append(scene)
+        filled = {(row.cube_key, row.footprint) for row in self._rows if row.slot >= 0}
+        switched = tuple(
+            key
+            for key, footprint in footprints.items()
+            if (key, footprint.digest) in filled
+            and self._footprints_in_use.get(key) != footprint.digest
+        )
+        return Plan(tuple(scenes), tuple(rejections), switched)
+
+    # Ingest
+
+    def begin(self, footprints: Mapping[str, Footprint]) -> Batch:
+        """Begin a transaction of the ingest; `footprints` by cube key become the ones in use."""
+        repository = self._writer()
+        session = repository.writable_session(BRANCH)
+        return Batch(repository, footprints, session, ledger.read(session.store))
+
+    def add(self, batch: Sequence[Ingested | Found]) -> str:
+        """Put fetched scenes and rejections into the record in one transaction.
+
+        Adding the same scene again (id and digest) changes nothing. Returns the snapshot's id.
+        """
+        held = {item.scene.id: item for item in batch if isinstance(item, Ingested)}
+        footprints = {item.scene.cube_key: item.footprint for item in held.values()}
+        opened = self.begin(footprints)
+        plan = self.plan((Found(i, item.scene) for i, item in held.items()), footprints)
+        tickets = opened.tickets(plan.scenes, scenes_each=max(1, len(plan.scenes)))
+        written = [ticket.write(_Held(held)) for ticket in tickets]
+        snapshot = opened.commit(written, [item for item in batch if isinstance(item, Found)])
+        self.refresh()
+        return snapshot
+
+    # Pixels
+
+    def footprint(self, cube_key: str) -> Footprint:
+        """Return the footprint in use of a cube.
+
+        Raises
+        ------
+        KeyError
+            There is no such cube.
+        """
+        return imagery.footprint(self._reader(), cube_key, self._footprints_in_use[cube_key])
+
+    def raster(self, scene_id: str) -> tuple[Grid, SceneRaster]:
+        """Return a scene's pixels and the grid they lie on.
+
+        Raises
+        ------
+        KeyError
+            No such scene was ingested.
+        IntegrityError
+            The stored pixels are not what was written.
+        """
+        entry = next(
+            (
+                e
+                for e in self.entries()
+                if e.item_id == scene_id and e.status is not Status.REJECTED
+            ),
+            None,
+        )
+        if entry is None:
+            raise KeyError(scene_id)
+        with translating(scene_id):
+            footprint = imagery.footprint(self._reader(), entry.cube_key, entry.footprint)
+            return footprint.grid, imagery.read(self._reader(), entry, footprint)
+
+    def state_digest(self, siding_set: str) -> str:
+        """Digest of all that counts rest on: the scenes that count, in order, and the siding set.
+
+        A function of the set of scenes in the record, never of batches or the order of arrival.
+        """
+        said = [
+            [entry.item_id, entry.scene.digest, entry.footprint, entry.checksum]
+            for entry in self.entries()
+            if entry.status is Status.INGESTED and entry.scene is not None
+        ]
+        return hashlib.sha256(json.dumps([siding_set, said]).encode()).hexdigest()[:16]
+
+    # Inside
+
+    @cached_property
+    def _rows(self) -> tuple[SceneEntry, ...]:
+        if self._session is None:
+            return ()
+        with translating(self._prefix):
+            return ledger.read(self._session.store)
+
+    @cached_property
+    def _footprints_in_use(self) -> dict[str, str]:
+        if self._session is None:
+            return {}
+        with translating(self._prefix):
+            return imagery.footprints_in_use(self._session.store)
+
+    def _reader(self) -> Any:
+        if self._session is None:
+            raise StoreError(f"{self._store.url}: there is no record of {self.area_id} yet")
+        return self._session.store
+
+    def _writer(self) -> Any:
+        if not self.writable:
+            raise StoreError(f"{self!r} was opened for reading")
+        return self._repository
+
+
+class _Held:
+    """A source of scenes that are in memory already."""
+
+    def __init__(self, held: Mapping[str, Ingested]) -> None:
+        self._held = held
+
+    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Hand over what was given for the scene."""
+        del grid, tiles
+        return self._held[scene.id].raster
+
+
+def _make_ledger(session: Any) -> bool:
+    root = zarr.open_group(session.store, mode="a")
+    if "scenes" in root:
+        return False
+    root.create_group("cubes")
+    ledger.create(session.store)
+    return True
