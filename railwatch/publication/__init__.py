@@ -1,0 +1,25 @@
+"""Publication: what consumers read, with no library of ours.
+
+    content     what is published, and the digest that names it
+    edition     the objects of one immutable folder: parquet, geojson, stac, feed, report ...
+    switch      fills the folder, then switches fixed names and the pointer
+    history     what was published before
+
+Derived from the record and rebuildable at any time; docs/consumers.md specifies every output.
+"""
+
+from railwatch.publication.content import Content, Listed, Sensitivity, Statement, StatementKind
+from railwatch.publication.pointer import Pointer
+from railwatch.publication.switch import Publication, current_pointer, publish_content
+
+__all__ = [
+    "Content",
+    "Listed",
+    "Pointer",
+    "Publication",
+    "Sensitivity",
+    "Statement",
+    "StatementKind",
+    "current_pointer",
+    "publish_content",
+]

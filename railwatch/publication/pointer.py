@@ -1,0 +1,106 @@
+"""The pointer: `latest.json`, one small object that names an area's current publication.
+
+It is written last and replaced atomically, so whoever follows it sees one publication, whole.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+
+from railwatch.errors import IntegrityError
+from railwatch.publication.content import utc
+
+VERSION = 1
+"""Of the pointer's and the folder's layout; a reader refuses a greater one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which publication of an area is current, and what it rests on."""
+
+    area_id: str
+    publication: str
+    """Id of the publication; its folder is `publications/{id}/` beside the pointer."""
+    published_at: dt.datetime
+    siding_set: str
+    detector: str
+    snapshot: str
+
+    @property
+    def folder(self) -> str:
+        """Key prefix of the publication, with the slash."""
+        return folder_key(self.area_id, self.publication)
+
+    def to_json(self) -> bytes:
+        """Spell the pointer, with the links a reader follows, relative to it."""
+        base = f"publications/{self.publication}"
+        said = {
+            "version": VERSION,
+            "area_id": self.area_id,
+            "publication": self.publication,
+            "published_at": utc(self.published_at),
+            "siding_set": self.siding_set,
+            "detector": self.detector,
+            "snapshot": self.snapshot,
+            "links": {name: f"{base}/{path}" for name, path in LINKS.items()},
+        }
+        return json.dumps(said, indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, key: str, data: bytes) -> Pointer:
+        """Read a pointer.
+
+        Raises
+        ------
+        IntegrityError
+            The object at `key` is not a pointer this version of railwatch can follow.
+        """
+        try:
+            said = json.loads(data)
+            if said["version"] > VERSION:
+                raise IntegrityError(
+                    f"{key}: version: {said['version']} is newer than this railwatch reads "
+                    f"({VERSION}); update railwatch"
+                )
+            return cls(
+                area_id=said["area_id"],
+                publication=said["publication"],
+                published_at=dt.datetime.fromisoformat(said["published_at"]),
+                siding_set=said["siding_set"],
+                detector=said["detector"],
+                snapshot=said["snapshot"],
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise IntegrityError(
+                f"{key}: not a pointer to a publication ({exc}); publish the area again"
+            ) from exc
+
+
+LINKS = {
+    "counts": "counts.parquet",
+    "sidings": "sidings.geojson",
+    "sidings_geoparquet": "sidings.parquet",
+    "cars": "cars.geojson",
+    "cars_geoparquet": "cars.parquet",
+    "events": "events.ndjson",
+    "collection": "stac/collection.json",
+    "report": "report/index.html",
+}
+"""Objects of a publication by the name `latest.json` gives them."""
+
+
+def pointer_key(area_id: str) -> str:
+    """Key of an area's pointer."""
+    return f"areas/{area_id}/latest.json"
+
+
+def folder_key(area_id: str, publication: str) -> str:
+    """Key prefix of a publication, with the slash."""
+    return f"areas/{area_id}/publications/{publication}/"
+
+
+def manifest_key(area_id: str, publication: str) -> str:
+    """Key of a publication's manifest, which exists when its folder is complete."""
+    return f"areas/{area_id}/history/{publication}.json"

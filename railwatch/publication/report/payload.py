@@ -1,0 +1,178 @@
+"""The figures inside the page: contract 4's rows by column, as small as JSON makes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from railwatch.count import FACILITY
+from railwatch.publication import feed, geojson
+from railwatch.publication.content import Content, Listed
+from railwatch.publication.parquet import Row, is_rendered
+
+MAX_ROWS = 14_000
+"""So many rows go into the page, about 1.2 MB; older siding rows beyond it are in the Parquet."""
+
+NUMBERS = {
+    "m": "occupied_m",
+    "ml": "occupied_m_low",
+    "mh": "occupied_m_high",
+    "c": "cars",
+    "cl": "cars_low",
+    "ch": "cars_high",
+    "clear": "clear_fraction",
+}
+"""Short name in the page by column."""
+
+DECIMALS = {"clear": 2, "c": 2, "cl": 2, "ch": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the page's script reads."""
+
+    json: str
+    left_out: int
+    """Siding rows that were too many for the page."""
+
+
+def payload(content: Content, rows: Sequence[Row]) -> Payload:
+    """Spell everything the page shows before evidence is opened."""
+    kept = _kept(rows)
+    order, scenes = _scenes(content, kept)
+    sidings = [FACILITY, *sorted({row["siding_id"] for row in kept} - {FACILITY})]
+    refusals = sorted({row["refusal"] for row in kept if row["refusal"] is not None})
+    columns: dict[str, list[Any]] = {
+        "s": [order[row["scene_id"]] for row in kept],
+        "k": [sidings.index(row["siding_id"]) for row in kept],
+        "g": [row["resolution_class"] for row in kept],
+        "r": [None if row["refusal"] is None else refusals.index(row["refusal"]) for row in kept],
+    }
+    for short, name in NUMBERS.items():
+        columns[short] = [_short(row[name], DECIMALS.get(short, 1)) for row in kept]
+    counted = [row for row in kept if row["siding_id"] == FACILITY and row["refusal"] is None]
+    said = {
+        "area": content.area.id,
+        "names": {siding.id: siding.name for siding in content.area.sidings if siding.name},
+        "sidings": sidings,
+        "refusals": refusals,
+        "scenes": scenes,
+        "rows": columns,
+        "statements": [
+            {
+                "kind": s.kind.value,
+                "t": s.when.timestamp(),
+                "scene": order.get(s.scene_id or ""),
+                "sentence": s.sentence,
+            }
+            for s in feed.statements(content)
+        ],
+        "latest": _latest(content),
+        "evidence": [None] * len(order),
+        "frames": {},
+        "map": {"frame": "", "image": None, "caption": ""},
+        "open": order[counted[-1]["scene_id"]] if counted else None,
+        "sensitivity": _sensitivity(content),
+    }
+    return Payload(
+        json.dumps(said, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+        len(rows) - len(kept),
+    )
+
+
+def _kept(rows: Sequence[Row]) -> list[Row]:
+    """Every facility row and the newest siding rows, in their order."""
+    spare = MAX_ROWS - sum(row["siding_id"] == FACILITY for row in rows)
+    others = sum(row["siding_id"] != FACILITY for row in rows)
+    skip = max(0, others - max(0, spare))
+    kept = []
+    for row in rows:
+        if row["siding_id"] == FACILITY:
+            kept.append(row)
+        elif skip:
+            skip -= 1
+        else:
+            kept.append(row)
+    return kept
+
+
+def _scenes(content: Content, rows: Sequence[Row]) -> tuple[dict[str, int], dict[str, list[Any]]]:
+    """Index by scene id, and what the page knows of each scene, by column."""
+    listed = {row.item_id: row for row in content.listed}
+    ids = list(dict.fromkeys(row["scene_id"] for row in rows))
+    first = {row["scene_id"]: row for row in reversed(rows)}
+    sensors = sorted({first[i]["sensor"] for i in ids if first[i]["sensor"]})
+    columns: dict[str, list[Any]] = {
+        "id": ids,
+        "t": [_seconds(first[i]) for i in ids],
+        "sensor": [sensors.index(first[i]["sensor"]) if first[i]["sensor"] else None for i in ids],
+        "sensors": sensors,
+        "gsd": [first[i]["gsd_m"] for i in ids],
+        "cube": [_cube(listed.get(i)) for i in ids],
+        "rendered": [int(i in listed and is_rendered(listed[i])) for i in ids],
+    }
+    return {scene_id: at for at, scene_id in enumerate(ids)}, columns
+
+
+def _cube(listed: Listed | None) -> str:
+    """Key of the cube a scene is in."""
+    return listed.scene.cube_key if listed and listed.scene else ""
+
+
+def _seconds(row: Row) -> int | None:
+    """Sensing time in whole seconds since 1970."""
+    return None if row["acquired"] is None else int(row["acquired"].timestamp())
+
+
+def _latest(content: Content) -> list[dict[str, Any]]:
+    """Latest state of each siding for the map and its table."""
+    states = []
+    for feature in geojson.siding_features(content):
+        state = feature["properties"]
+        when = state["acquired"]
+        states.append(
+            {
+                "id": state["siding_id"],
+                "counted_as": state["counted_as"],
+                "t": None if when is None else _stamp(when),
+                "m": _short(state["occupied_m"], 1),
+                "ml": _short(state["occupied_m_low"], 1),
+                "mh": _short(state["occupied_m_high"], 1),
+                "visible": _short(state["visible_m"], 1),
+                "share": _short(state["occupied_share"], 3),
+                "c": _short(state["cars"], 2),
+                "cl": _short(state["cars_low"], 2),
+                "ch": _short(state["cars_high"], 2),
+                "refusal": state["last_refusal"],
+            }
+        )
+    return states
+
+
+def _stamp(iso: str) -> int:
+    """Whole seconds since 1970 of an ISO 8601 time."""
+    return int(dt.datetime.fromisoformat(iso).timestamp())
+
+
+def _sensitivity(content: Content) -> dict[str, Any] | None:
+    """Give the curve as lists."""
+    curve = content.sensitivity
+    if curve is None:
+        return None
+    return {
+        "cars": list(curve.cars),
+        "probability": list(curve.probability),
+        "low": list(curve.low),
+        "high": list(curve.high),
+    }
+
+
+def _short(value: float | None, decimals: int) -> float | int | None:
+    """Round for the page; whole numbers lose their point."""
+    if value is None:
+        return None
+    rounded = round(float(value), decimals)
+    return int(rounded) if rounded == int(rounded) else rounded
