@@ -3,6 +3,7 @@
 from railwatch.record.entry import CHANGE_KEY, SceneEntry, Status
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch, Ticket, Written
+from railwatch.record.state import State
 from railwatch.record.truth import Ingested, Plan, Record
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Plan",
     "Record",
     "SceneEntry",
+    "State",
     "Status",
     "Ticket",
     "Written",

@@ -6,39 +6,31 @@
         values  (slot, band, y, x) uint16   chunks (1, all, 64, 64), fill 65535
         mask    (slot, y, x) uint8          chunks (1, 256, 256), fill nodata
 
-A slot holds one scene, once. Tiles that are not wanted or hold no data are never written. Chunks
-are encoded here and handed to the store as they are, because zarr's own pipeline costs twice the
-CPU for tiles this small; the bytes are those its codecs make, which a test checks.
+A slot holds one scene, once. Tiles that are not wanted or hold no data are never written.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import google_crc32c
-import numcodecs.blosc
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.buffer import default_buffer_prototype
-from zarr.codecs import BloscCodec
-from zarr.core.sync import sync
 
 from railwatch.errors import IntegrityError
 from railwatch.grid import TILE_PX
+from railwatch.record import chunk
 from railwatch.record.entry import SceneEntry, cube_path, key_path
 from railwatch.record.footprint import Footprint
 from railwatch.record.repository import SLOTS
 from railwatch.scene import NODATA, MaskClass, SceneRaster
 
 MASK_PX = 4 * TILE_PX
-_LEVEL = 1
-_LZ4 = {
-    np.dtype(np.uint16): numcodecs.blosc.Blosc("lz4", _LEVEL, numcodecs.blosc.Blosc.BITSHUFFLE),
-    np.dtype(np.uint8): numcodecs.blosc.Blosc("lz4", _LEVEL, numcodecs.blosc.Blosc.NOSHUFFLE),
-}
+
+Window = tuple[slice, slice]
+"""Rows and columns, without steps."""
 
 
 def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ...]) -> bool:
@@ -51,14 +43,13 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
     group.attrs["footprint"] = footprint.to_json()
     rows, cols = footprint.grid.shape
     cube = root.create_group(path)
-    cube.attrs["bands"] = list(bands)
     cube.create_array(
         "values",
         shape=(SLOTS, len(bands), rows, cols),
         chunks=(1, len(bands), TILE_PX, TILE_PX),
         dtype=np.uint16,
         fill_value=int(NODATA),
-        compressors=BloscCodec(cname="lz4", clevel=_LEVEL, shuffle="bitshuffle"),
+        compressors=chunk.codec(np.uint16),
         dimension_names=("slot", "band", "y", "x"),
     )
     cube.create_array(
@@ -67,7 +58,7 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
         chunks=(1, MASK_PX, MASK_PX),
         dtype=np.uint8,
         fill_value=int(MaskClass.NODATA),
-        compressors=BloscCodec(cname="lz4", clevel=_LEVEL, shuffle="noshuffle"),
+        compressors=chunk.codec(np.uint8),
         dimension_names=("slot", "y", "x"),
     )
     return True
@@ -104,31 +95,18 @@ def write(
     chunks = dict(_value_chunks(path, slot, raster, tiles))
     if chunks:
         chunks |= _mask_chunks(path, slot, raster.mask)
-    put_chunks(store, chunks)
+    chunk.put(store, chunks)
 
 
-def put_chunks(store: Any, chunks: dict[str, bytes]) -> None:
-    """Hand encoded chunks to a session's store, several at a time."""
-    of = default_buffer_prototype().buffer
-
-    async def put() -> None:
-        await asyncio.gather(*(store.set(key, of.from_bytes(said)) for key, said in chunks.items()))
-
-    sync(put())
-
-
-def get_chunks(store: Any, path: str, slot: int, footprint: Footprint) -> dict[str, bytes]:
-    """Return the encoded chunks of one slot, by key."""
-    prototype = default_buffer_prototype()
-    keys = [f"{path}/values/c/{slot}/0/{r}/{c}" for r, c in np.argwhere(footprint.tiles)]
+def move(source: Any, target: Any, path: str, slots: tuple[int, int], footprint: Footprint) -> None:
+    """Copy one slot's chunks as they are to another slot of another session."""
+    old, new = slots
+    keys = [f"{path}/values/c/{old}/0/{r}/{c}" for r, c in np.argwhere(footprint.tiles)]
     rows, cols = (-(-n // MASK_PX) for n in footprint.grid.shape)
-    keys += [f"{path}/mask/c/{slot}/{r}/{c}" for r in range(rows) for c in range(cols)]
-
-    async def get() -> list[Any]:
-        return await asyncio.gather(*(store.get(key, prototype) for key in keys))
-
-    found = zip(keys, sync(get()), strict=True)
-    return {key: said.to_bytes() for key, said in found if said is not None}
+    keys += [f"{path}/mask/c/{old}/{r}/{c}" for r in range(rows) for c in range(cols)]
+    for key, said in chunk.get(source, keys):
+        array, place = key.rsplit("/c/", 1)
+        chunk.put(target, {f"{array}/c/{new}/{place.split('/', 1)[1]}": said})
 
 
 def read(store: Any, entry: SceneEntry, footprint: Footprint) -> SceneRaster:
@@ -141,12 +119,10 @@ def read(store: Any, entry: SceneEntry, footprint: Footprint) -> SceneRaster:
     """
     if entry.scene is None:
         raise ValueError(f"{entry.item_id}: a rejected item has no pixels")
-    cube = zarr.open_group(store, path=entry.cube_path, mode="r")
-    try:
-        values = np.asarray(_array(cube, "values")[entry.slot], dtype=np.uint16)
-        mask = np.asarray(_array(cube, "mask")[entry.slot], dtype=np.uint8)
-    except RuntimeError as exc:  # what blosc raises for bytes that it did not write
-        raise IntegrityError(f"{entry.item_id}: stored pixels cannot be decoded: {exc}") from exc
+    everything = slice(0, footprint.grid.shape[0]), slice(0, footprint.grid.shape[1])
+    bands = len(entry.scene.bands)
+    values = read_values(store, entry.cube_path, [entry.slot], bands, everything)[0]
+    mask = read_mask(store, entry.cube_path, [entry.slot], everything)[0]
     raster = SceneRaster(entry.scene.bands, values, mask, entry.spent_pu)
     if checksum(raster, footprint.tiles) != entry.checksum:
         raise IntegrityError(
@@ -156,12 +132,37 @@ def read(store: Any, entry: SceneEntry, footprint: Footprint) -> SceneRaster:
     return raster
 
 
+def read_values(
+    store: Any, path: str, slots: Sequence[int], bands: int, window: Window
+) -> npt.NDArray[np.uint16]:
+    """Read (slot, band, y, x) uint16 of the slots given, in a window of rows and columns."""
+    height, width = (part.stop - part.start for part in window)
+    out = np.full((len(slots), bands, height, width), NODATA, dtype=np.uint16)
+    where = _places(f"{path}/values/c/{{slot}}/0/{{row}}/{{col}}", slots, window, TILE_PX)
+    for key, said in chunk.get(store, where):
+        i, inside, outside = where[key]
+        tile = chunk.decoded(said, (bands, TILE_PX, TILE_PX), np.uint16, key)
+        out[i, :, *inside] = tile[:, *outside]
+    return out
+
+
+def read_mask(store: Any, path: str, slots: Sequence[int], window: Window) -> npt.NDArray[np.uint8]:
+    """Read (slot, y, x) uint8 of the slots given, in a window of rows and columns."""
+    height, width = (part.stop - part.start for part in window)
+    out = np.full((len(slots), height, width), MaskClass.NODATA, dtype=np.uint8)
+    where = _places(f"{path}/mask/c/{{slot}}/{{row}}/{{col}}", slots, window, MASK_PX)
+    for key, said in chunk.get(store, where):
+        i, inside, outside = where[key]
+        out[i, *inside] = chunk.decoded(said, (MASK_PX, MASK_PX), np.uint8, key)[outside]
+    return out
+
+
 def checksum(raster: SceneRaster, tiles: npt.NDArray[np.bool_]) -> str:
     """CRC-32C over values and mask of the wanted tiles, row by row, eight hex digits."""
     crc = google_crc32c.Checksum()
     for y, x in _windows(tiles):
-        crc.update(np.ascontiguousarray(raster.values[:, y, x]).tobytes())
-        crc.update(np.ascontiguousarray(raster.mask[y, x]).tobytes())
+        crc.update(raster.values[:, y, x].tobytes())
+        crc.update(raster.mask[y, x].tobytes())
     return str(crc.hexdigest(), "ascii")
 
 
@@ -172,7 +173,7 @@ def _value_chunks(
         values = raster.values[:, y, x]
         if (values != NODATA).any():
             key = f"{path}/values/c/{slot}/0/{y.start // TILE_PX}/{x.start // TILE_PX}"
-            yield key, _encoded(values, (len(values), TILE_PX, TILE_PX), int(NODATA))
+            yield key, chunk.encoded(values, (len(values), TILE_PX, TILE_PX), int(NODATA))
 
 
 def _mask_chunks(path: str, slot: int, mask: npt.NDArray[np.uint8]) -> dict[str, bytes]:
@@ -182,17 +183,8 @@ def _mask_chunks(path: str, slot: int, mask: npt.NDArray[np.uint8]) -> dict[str,
             part = mask[r : r + MASK_PX, c : c + MASK_PX]
             if (part != MaskClass.NODATA).any():
                 key = f"{path}/mask/c/{slot}/{r // MASK_PX}/{c // MASK_PX}"
-                chunks[key] = _encoded(part, (MASK_PX, MASK_PX), int(MaskClass.NODATA))
+                chunks[key] = chunk.encoded(part, (MASK_PX, MASK_PX), int(MaskClass.NODATA))
     return chunks
-
-
-def _encoded(part: npt.NDArray[Any], shape: tuple[int, ...], fill: int) -> bytes:
-    """Encode as zarr does: a chunk at the edge is filled up to its full shape."""
-    if part.shape != shape:
-        full = np.full(shape, fill, dtype=part.dtype)
-        full[tuple(slice(0, n) for n in part.shape)] = part
-        part = full
-    return bytes(_LZ4[part.dtype].encode(np.ascontiguousarray(part)))
 
 
 def _windows(tiles: npt.NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
@@ -200,8 +192,23 @@ def _windows(tiles: npt.NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
         yield slice(r * TILE_PX, (r + 1) * TILE_PX), slice(c * TILE_PX, (c + 1) * TILE_PX)
 
 
-def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    found = group[name]
-    if not isinstance(found, zarr.Array):
-        raise IntegrityError(f"{group.path}/{name}: is not an array")
-    return found
+def _places(
+    key: str, slots: Sequence[int], window: Window, side: int
+) -> dict[str, tuple[int, Window, Window]]:
+    """By chunk key: position of its slot, its place in the window, and the part of it there."""
+
+    def overlaps(part: slice) -> Iterator[tuple[int, slice, slice]]:
+        for n in range(part.start // side, -(-part.stop // side)):
+            low, high = max(part.start, n * side), min(part.stop, (n + 1) * side)
+            yield (
+                n,
+                slice(low - part.start, high - part.start),
+                slice(low - n * side, high - n * side),
+            )
+
+    return {
+        key.format(slot=slot, row=row, col=col): (i, (y_in, x_in), (y_out, x_out))
+        for i, slot in enumerate(slots)
+        for row, y_in, y_out in overlaps(window[0])
+        for col, x_in, x_out in overlaps(window[1])
+    }

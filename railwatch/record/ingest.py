@@ -232,14 +232,8 @@ def _moved(
         path = entry.cube_path
         slot = free.get(path, 0)
         free[path] = slot + 1
-        chunks = imagery.get_chunks(source.store, path, entry.slot, footprints[entry.cube_key])
-        imagery.put_chunks(
-            target.store,
-            {
-                key.replace(f"/c/{entry.slot}/", f"/c/{slot}/", 1): said
-                for key, said in chunks.items()
-            },
-        )
+        slots = (entry.slot, slot)
+        imagery.move(source.store, target.store, path, slots, footprints[entry.cube_key])
         moved.append(replace(entry, slot=slot))
     return moved
 

@@ -108,6 +108,15 @@ def transact(repository: Any, message: str, change: Callable[[Any], bool]) -> st
     raise TransientError(f"{message}: other writers were first {TRIES} times")
 
 
+def tag(repository: Any, name: str, snapshot: str) -> None:
+    """Name a snapshot; another writer who does the same at once is no error."""
+    try:
+        repository.create_tag(name, snapshot)
+    except icechunk.IcechunkError:
+        if name not in repository.list_tags():
+            raise
+
+
 def pause(attempt: int) -> None:
     """Wait a random time that grows with the attempt, at most a second."""
     time.sleep(random.uniform(0.0, min(1.0, 0.02 * 2**attempt)))

@@ -10,26 +10,32 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 
+from railwatch.count import Car, Count
+from railwatch.detection import Detection, Occupancy, Registration, Strip
 from railwatch.errors import StoreError
 from railwatch.grid import Grid
-from railwatch.record import imagery, ledger
+from railwatch.record import evidence, findings, imagery, ledger, state, wording
 from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch
-from railwatch.record.repository import BRANCH, open_repository, transact, translating
+from railwatch.record.repository import BRANCH, open_repository, tag, transact, translating
+from railwatch.record.state import State
 from railwatch.scene import Scene, SceneRaster
 from railwatch.sources import Found
 from railwatch.store import Store
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +223,29 @@ class Record:
             footprint = imagery.footprint(self._reader(), entry.cube_key, entry.footprint)
             return footprint.grid, imagery.read(self._reader(), entry, footprint)
 
+    def cube(self, cube_key: str) -> xr.Dataset:
+        """Return the scenes of a cube that count, ordered by time; pixels are read when needed.
+
+        Returns
+        -------
+        xarray.Dataset
+            `values` (time, band, y, x) uint16, reflectance x 10000, 65535 no data; `mask`
+            (time, y, x) uint8, a `MaskClass` each; coordinates `scene`, metres `x` and `y`.
+
+        Raises
+        ------
+        KeyError
+            There is no such cube.
+        """
+        from railwatch.record.cube import dataset
+
+        entries = [
+            entry
+            for entry in self.entries()
+            if entry.status is Status.INGESTED and entry.cube_key == cube_key
+        ]
+        return dataset(self._reader(), entries, self.footprint(cube_key))
+
     def state_digest(self, siding_set: str) -> str:
         """Digest of all that counts rest on: the scenes that count, in order, and the siding set.
 
@@ -228,6 +257,124 @@ class Record:
             if entry.status is Status.INGESTED and entry.scene is not None
         ]
         return hashlib.sha256(json.dumps([siding_set, said]).encode()).hexdigest()[:16]
+
+    def tag_state(self, siding_set: str) -> str:
+        """Tag the newest snapshot with the state digest it holds; return the digest.
+
+        Publications cite the digest, and `at` finds the snapshot by it. A digest is tagged once.
+        """
+        self.refresh()
+        digest = self.state_digest(siding_set)
+        repository = self._writer()
+        with translating(f"tag {digest}"):
+            if digest not in repository.list_tags():
+                tag(repository, digest, self._session.snapshot_id)
+        return digest
+
+    def at(self, state_digest: str) -> Record:
+        """Return the record as it was at a tagged state, for reading.
+
+        Raises
+        ------
+        KeyError
+            No snapshot has that tag.
+        """
+        past = Record(self._store, self.area_id, write=False)
+        past._repository = self._repository
+        if self._repository is None or state_digest not in self._repository.list_tags():
+            raise KeyError(state_digest)
+        past._session = self._repository.readonly_session(tag=state_digest)
+        return past
+
+    # What was made of the scenes
+
+    def put_detections(
+        self,
+        siding_set: str,
+        detector: str,
+        detections: Sequence[Detection],
+        *,
+        states: Sequence[State] = (),
+    ) -> str:
+        """Write what a detector found, with the state it left, in one transaction.
+
+        Scenes that were counted before are written over. When every scene that counts has its
+        findings, the snapshot is tagged with the state digest. Returns the snapshot's id.
+        """
+        path = findings.path_of(siding_set, detector)
+
+        def change(session: Any) -> bool:
+            if detections:
+                findings.write(session.store, path, detections)
+            for one in states:
+                state.write(session.store, one)
+            return bool(detections or states)
+
+        snapshot = transact(self._writer(), f"detect {len(detections)} scenes", change)
+        self.refresh()
+        counted = self._findings(siding_set, detector)
+        if all(e.item_id in counted for e in self.entries() if e.status is Status.INGESTED):
+            self.tag_state(siding_set)
+        return snapshot
+
+    def counts(self, siding_set: str, detector: str) -> list[Count]:
+        """Return the counts of all scenes that count, ordered by (acquired, scene id)."""
+        rows = self._column(siding_set, detector, "counts")
+        return [count for row in rows.values() for count in wording.counts_from_json(row)]
+
+    def cars(self, siding_set: str, detector: str) -> dict[str, tuple[Car, ...]]:
+        """Return single cars by scene id, ordered as `counts`."""
+        rows = self._column(siding_set, detector, "cars")
+        return {scene_id: wording.cars_from_json(row) for scene_id, row in rows.items()}
+
+    def registrations(self, siding_set: str, detector: str) -> dict[str, Registration | None]:
+        """Return the shift of each scene by scene id, ordered as `counts`."""
+        return {
+            scene_id: None if found.registration is None else Registration(**found.registration)
+            for scene_id, found in self._findings(siding_set, detector).items()
+        }
+
+    def occupancy(
+        self, siding_set: str, detector: str, scene_ids: Sequence[str] | None = None
+    ) -> dict[str, tuple[Occupancy, ...]]:
+        """Return occupancies by scene id, of the scenes given or all that have any."""
+        found = self._findings(siding_set, detector)
+        return {
+            scene_id: evidence.unpacked_occupancy(packed)
+            for scene_id, packed in self._evidence(
+                {i: (f.occupancy, f.slot) for i, f in found.items() if f.occupancy}, scene_ids
+            )
+        }
+
+    def strips(
+        self, siding_set: str, detector: str, scene_ids: Sequence[str] | None = None
+    ) -> dict[str, tuple[Strip, ...]]:
+        """Return strips by scene id, of the scenes given or all that have any."""
+        found = self._findings(siding_set, detector)
+        return {
+            scene_id: evidence.unpacked_strips(packed)
+            for scene_id, packed in self._evidence(
+                {i: (f.strips, f.slot) for i, f in found.items() if f.strips}, scene_ids
+            )
+        }
+
+    def put_state(self, kept: State) -> str:
+        """Write a state over the one of its name; return the snapshot's id."""
+
+        def change(session: Any) -> bool:
+            state.write(session.store, kept)
+            return True
+
+        snapshot = transact(self._writer(), f"state {kept.name}", change)
+        self.refresh()
+        return snapshot
+
+    def get_state(self, name: str) -> State | None:
+        """Return the state of a name; None where there is none."""
+        if self._session is None:
+            return None
+        with translating(name):
+            return state.read(self._session.store, name)
 
     # Inside
 
@@ -244,6 +391,41 @@ class Record:
             return {}
         with translating(self._prefix):
             return imagery.footprints_in_use(self._session.store)
+
+    def _findings(self, siding_set: str, detector: str) -> dict[str, findings.Finding]:
+        """Find where the findings of the scenes that count are, in their order."""
+        if self._session is None:
+            return {}
+        path = findings.path_of(siding_set, detector)
+        with translating(path):
+            found = findings.index(self._session.store, path)
+        counting = (e.item_id for e in self.entries() if e.status is Status.INGESTED)
+        return {scene_id: found[scene_id] for scene_id in counting if scene_id in found}
+
+    def _column(self, siding_set: str, detector: str, name: str) -> dict[str, str]:
+        found = self._findings(siding_set, detector)
+        if not found:
+            return {}
+        path = findings.path_of(siding_set, detector)
+        with translating(path):
+            rows = findings.column(self._reader(), path, name)
+        return {scene_id: str(rows[finding.slot]) for scene_id, finding in found.items()}
+
+    def _evidence(
+        self, places: Mapping[str, tuple[str, int]], scene_ids: Sequence[str] | None
+    ) -> Iterator[tuple[str, evidence.Packed]]:
+        wanted = [i for i in places if scene_ids is None or i in set(scene_ids)]
+        by_path: dict[str, list[int]] = {}
+        for scene_id in wanted:
+            path, slot = places[scene_id]
+            by_path.setdefault(path, []).append(slot)
+        with translating(self._prefix):
+            rows = {
+                path: evidence.read(self._reader(), path, slots) for path, slots in by_path.items()
+            }
+        for scene_id in wanted:
+            path, slot = places[scene_id]
+            yield scene_id, rows[path][slot]
 
     def _reader(self) -> Any:
         if self._session is None:

@@ -1,0 +1,123 @@
+"""Findings: what one detector made of the scenes for one siding set.
+
+    detections/{siding set}/{detector}
+        scenes  (slot) JSON     scene id, registration, places of its evidence
+        counts  (slot) JSON     its rows of contract 4
+        cars    (slot) JSON     single cars, at class A
+        occupancy/..., strips/...                   see `evidence`
+
+A scene has one slot, and is written over when it is counted again: a late scene changes what later
+ones are compared with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from numpy.dtypes import StringDType
+
+from railwatch.detection import Detection
+from railwatch.record import chunk, evidence, wording
+from railwatch.record.repository import SLOTS
+
+COLUMNS = ("scenes", "counts", "cars")
+CHUNK = 32
+"""Scenes a chunk of JSON holds: what a commit of one scene reads and writes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where a scene's findings are."""
+
+    scene_id: str
+    slot: int
+    registration: dict[str, Any] | None
+    occupancy: str | None
+    """Path of its layout."""
+    strips: str | None
+
+
+def path_of(siding_set: str, detector: str) -> str:
+    """Group of the findings of a siding set and detector."""
+    return f"detections/{siding_set.replace('/', '%2F')}/{detector.replace('/', '%2F')}"
+
+
+def index(store: Any, path: str) -> dict[str, Finding]:
+    """Where each scene's findings are; empty where there are none."""
+    if path not in zarr.open_group(store, mode="r"):
+        return {}
+    scenes = zarr.open_array(store, path=f"{path}/scenes", mode="r")
+    rows = np.asarray(scenes[: scenes.attrs["rows"]])
+    found = (json.loads(str(row)) for row in rows)
+    return {
+        said["id"]: Finding(
+            said["id"], slot, said["registration"], said["occupancy"], said["strips"]
+        )
+        for slot, said in enumerate(found)
+    }
+
+
+def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
+    """Put the findings of scenes in place of any that were there."""
+    root = zarr.open_group(store, mode="a")
+    if path not in root:
+        _create(root, path)
+    slots = {scene_id: finding.slot for scene_id, finding in index(store, path).items()}
+    chunks: dict[str, bytes] = {}
+    rows: dict[int, tuple[str, ...]] = {}
+    for detection in detections:
+        slot = slots.setdefault(detection.scene_id, len(slots))
+        places: dict[str, str | None] = {"occupancy": None, "strips": None}
+        for kind, packed in (
+            ("occupancy", evidence.packed_occupancy(detection.occupancy)),
+            ("strips", evidence.packed_strips(detection.strips)),
+        ):
+            if packed is not None:
+                place = evidence.ensure(store, f"{path}/{kind}", packed)
+                chunks |= [evidence.encoded(place, slot, packed)]
+                places[kind] = place
+        said = {
+            "id": detection.scene_id,
+            "registration": wording.registration_to_json(detection.registration),
+            **places,
+        }
+        rows[slot] = (
+            json.dumps(said, ensure_ascii=False),
+            wording.counts_to_json(detection.counts),
+            wording.cars_to_json(detection.cars),
+        )
+    chunk.put(store, chunks)
+    _write_rows(store, path, rows, len(slots))
+
+
+def column(store: Any, path: str, name: str) -> npt.NDArray[Any]:
+    """Return one JSON column, (slot,) strings."""
+    count = zarr.open_array(store, path=f"{path}/scenes", mode="r").attrs["rows"]
+    return np.asarray(zarr.open_array(store, path=f"{path}/{name}", mode="r")[:count])
+
+
+def _create(root: zarr.Group, path: str) -> None:
+    group = root.create_group(path)
+    for name in COLUMNS:
+        made = group.create_array(
+            name, shape=(SLOTS,), chunks=(CHUNK,), dtype=StringDType(), fill_value=""
+        )
+        made.attrs["rows"] = 0
+
+
+def _write_rows(store: Any, path: str, rows: dict[int, tuple[str, ...]], count: int) -> None:
+    slots = np.array(sorted(rows), dtype=np.int64)
+    for i, name in enumerate(COLUMNS):
+        array = zarr.open_array(store, path=f"{path}/{name}", mode="r+")
+        # Neighbouring slots go in one assignment, so that each chunk is written once.
+        for run in np.split(slots, np.flatnonzero(np.diff(slots) != 1) + 1):
+            array[int(run[0]) : int(run[-1]) + 1] = np.array(
+                [rows[slot][i] for slot in run.tolist()], dtype=StringDType()
+            )
+    zarr.open_array(store, path=f"{path}/scenes", mode="r+").attrs["rows"] = count
