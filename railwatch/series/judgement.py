@@ -171,7 +171,8 @@ class _Walk:
     def _said(
         self, index: int, record: Record, status: RecordStatus, supports: Count | None
     ) -> Record:
-        record = dataclasses.replace(record, status=status)
+        by = None if supports is None else supports.scene_id
+        record = dataclasses.replace(record, status=status, supports=by)
         said = record_sentence(self._seen[index].count, record, supports)
         return dataclasses.replace(record, sentence=said)
 

@@ -76,6 +76,8 @@ class Record:
     """Longest time in between, to this scene, without a usable observation."""
     reasons: tuple[str, ...] = ()
     """Shut gates of a withheld record."""
+    supports: str | None = None
+    """Scene id of the candidate that this scene confirms."""
     sentence: str | None = None
     """Ready to quote; None unless the status says something new."""
 
