@@ -43,7 +43,12 @@ class LazyCommand:
     """First sentence of the command's own help, without the full stop."""
 
 
-COMMANDS: dict[str, LazyCommand] = {}
+COMMANDS: dict[str, LazyCommand] = {
+    "reference": LazyCommand(
+        "railwatch.cli.reference_counts:reference",
+        "Keep analysts' reference counts, which put intervals right",
+    ),
+}
 """Every command of `railwatch`, by name. A part that adds a command adds a line here."""
 
 
