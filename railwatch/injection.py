@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from railwatch.rolling_stock import (
     Vehicle,
     dress,
 )
+from railwatch.track import Track
 
 PSF_SIGMA_PX = 0.53
 """PSF sigma over GSD: a Gaussian whose MTF at Nyquist is 0.25 (method.md 2.2)."""
@@ -41,37 +42,6 @@ SHADE: Spectrum = (0.38, 0.30, 0.25, 0.18, 0.12)
 
 FINE_SIGMA_M = 1.2
 """Below this PSF sigma a car's panels are drawn one by one; above, its mean look."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Track:
-    """A track's centreline on a map."""
-
-    xy: Float
-    """(point, xy) float64, metres in the grid's UTM zone."""
-    chainage_m: Float = field(init=False)
-    """(point,) float64, metres along from the first point."""
-
-    def __post_init__(self) -> None:
-        steps = np.hypot(*np.diff(self.xy, axis=0).T)
-        if self.xy.ndim != 2 or len(self.xy) < 2 or not np.all(steps > 0):
-            raise ValueError("a track needs two or more points, each apart from the one before")
-        object.__setattr__(self, "chainage_m", np.concatenate([[0.0], np.cumsum(steps)]))
-
-    @property
-    def length_m(self) -> float:
-        """Metres from first to last point."""
-        return float(self.chainage_m[-1])
-
-    def at(self, chainage_m: float | Float | Sequence[float]) -> Float:
-        """Points at chainages, (..., xy) metres; beyond an end the end itself."""
-        return np.stack(
-            [
-                np.interp(np.asarray(chainage_m), self.chainage_m, self.xy[:, axis])
-                for axis in (0, 1)
-            ],
-            axis=-1,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +249,11 @@ def _mean_look(vehicle: Vehicle, bands: Sequence[str]) -> Float:
     return np.array([total[SPECTRAL_BANDS.index(band)] / whole for band in bands])
 
 
+def points_on(track: Track, chainage_m: npt.ArrayLike) -> Float:
+    """Points of a track's axis at chainages, (..., xy) metres."""
+    return np.stack(track.xy(chainage_m, 0.0), axis=-1)
+
+
 def _feet(
     standing: Sequence[tuple[Track, Consist]],
 ) -> tuple[Float, Float, list[Vehicle]]:
@@ -289,7 +264,7 @@ def _feet(
         spans = consist.intervals()
         # A car rides on two pivots about a fifth of its length in from the couplers.
         inset = 0.2 * (spans[:, 1] - spans[:, 0])
-        rear, front = track.at(spans[:, 0] + inset), track.at(spans[:, 1] - inset)
+        rear, front = points_on(track, spans[:, 0] + inset), points_on(track, spans[:, 1] - inset)
         heading = (front - rear) / np.hypot(*(front - rear).T)[:, None]
         sizes = [(v.body_m / 2.0, v.width_m / 2.0) for v in consist.vehicles]
         rows.append(np.column_stack([(front + rear) / 2.0, heading, sizes]))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from railwatch.grid import Grid
-from railwatch.injection import Consist, Light, Track, draw_consist, imprint, inject
+from railwatch.injection import Consist, Light, draw_consist, imprint, inject
 from railwatch.rolling_stock import Panel, Vehicle
+from railwatch.track import Track
 
 LOOK = (0.30, 0.28, 0.26, 0.24, 0.22)
 NOON = Light(180.0, 90.0)
@@ -27,7 +28,7 @@ def grid(gsd_m, side_m=200.0):
 def line(angle_deg=0.0, middle=(1100.0, 2100.0)):
     """A track of 80 m through the middle of the grid, `angle_deg` north of east."""
     ahead = 40.0 * np.array([math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))])
-    return Track(np.array([np.array(middle) - ahead, np.array(middle) + ahead]))
+    return Track("t", np.array([np.array(middle) - ahead, np.array(middle) + ahead]))
 
 
 def moments(share, where):

@@ -120,7 +120,7 @@ def _layers(place: Place, grid: Grid, sigma_m: float, *, fine: bool) -> tuple[Fl
     half = _bed_half(place)
     for track in (*place.tracks, *place.leads):
         frame = (grid.west, grid.north, grid.gsd_m, sigma_m)
-        _lay_track(bed, track.xy, track.chainage_m, half, *frame, fine)
+        _lay_track(bed, track.points, track.chainage, half, *frame, fine)
     np.clip(bed, 0.0, 1.0, out=bed)
 
     def mixed() -> Layers:

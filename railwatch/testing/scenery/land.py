@@ -13,9 +13,10 @@ from shapely.geometry.base import BaseGeometry
 
 from railwatch.coverage import Float
 from railwatch.grid import Grid
-from railwatch.injection import Consist, Track
+from railwatch.injection import Consist, points_on
 from railwatch.rolling_stock import Panel, Vehicle, draw_paint
 from railwatch.testing.scenery.material import Cover
+from railwatch.track import Track
 
 YARD_SIDE_M = 9.0
 """Dirt beside the outermost tracks."""
@@ -140,9 +141,9 @@ def _cargo(rng: np.random.Generator, lines: Sequence[Float], count: int) -> Parc
     """Stacks of goods 6 to 14 m beside an outer track."""
     piles: Parcels = []
     for _ in range(count):
-        track = Track(lines[int(rng.choice([0, len(lines) - 1]))])
+        track = Track("side", lines[int(rng.choice([0, len(lines) - 1]))])
         at = float(rng.uniform(0.1, 0.8)) * track.length_m
-        a, b = track.at([at, min(at + float(rng.uniform(15.0, 90.0)), track.length_m)])
+        a, b = points_on(track, [at, min(at + float(rng.uniform(15.0, 90.0)), track.length_m)])
         side = shapely.LineString([a, b]).parallel_offset(
             float(rng.uniform(7.0, 10.0)), str(rng.choice(["left", "right"]))
         )
@@ -178,5 +179,5 @@ def _buildings(
             Panel((-half, half), (-side, 0.0), paint, slope_deg=-slope),
         )
         house = Vehicle("building", length, length, width, height, roof, freight=False)
-        built.append((Track(np.asarray(line.coords)), Consist(0.0, (house,))))
+        built.append((Track("building", np.asarray(line.coords)), Consist(0.0, (house,))))
     return built

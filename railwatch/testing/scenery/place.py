@@ -11,11 +11,12 @@ import pyproj
 
 from railwatch.coverage import Float
 from railwatch.grid import Grid
-from railwatch.injection import Consist, Track
+from railwatch.injection import Consist, points_on
 from railwatch.rolling_stock import Panel, Vehicle, draw_paint
 from railwatch.siding import HiddenStretch, Siding, SidingKind, SidingSet
 from railwatch.testing.scenery.land import Land, draw_land
 from railwatch.testing.scenery.material import Cover, Material, draw_materials
+from railwatch.track import Track
 
 TURNOUT = 9.0
 """Metres along for one metre across in a ladder: turnouts 1:9."""
@@ -110,9 +111,9 @@ class Place:
         utm = sidings.utm
         rng = np.random.default_rng([draw.seed, 1])
         off = np.asarray(draw.digitised_off_m)
-        tracks = tuple(Track(_dense(s.projected(utm), 10.0) - off) for s in sidings)
+        tracks = tuple(_true_track(s, utm, off) for s in sidings)
         spans = tuple((5.0, track.length_m - 5.0) for track in tracks)
-        beyond = tuple(Track(_dense(s.projected(utm), 10.0) - off) for s in leads)
+        beyond = tuple(_true_track(s, utm, off) for s in leads)
         return cls(
             draw,
             utm.to_epsg() or 0,
@@ -120,15 +121,15 @@ class Place:
             spans,
             beyond,
             sidings,
-            draw_land(rng, [t.xy for t in (*tracks, *beyond)], draw.ring_m, draw.cargo),
+            draw_land(rng, [t.points for t in (*tracks, *beyond)], draw.ring_m, draw.cargo),
             _canopy(rng, draw, tracks[0]),
             draw_materials(rng, draw.spread, draw.lat),
         )
 
     def grid(self, gsd_m: float, ring_m: float, multiple: int = 1) -> Grid:
         """Grid over the sidings and a ring, with edges on whole multiples of pixels."""
-        low = np.min([t.xy.min(axis=0) for t in self.tracks], axis=0) - ring_m
-        high = np.max([t.xy.max(axis=0) for t in self.tracks], axis=0) + ring_m
+        low = np.min([t.points.min(axis=0) for t in self.tracks], axis=0) - ring_m
+        high = np.max([t.points.max(axis=0) for t in self.tracks], axis=0) + ring_m
         step = gsd_m * multiple
         west, south = (math.floor(v / step) * step for v in low)
         east, north = (math.ceil(v / step) * step for v in high)
@@ -165,7 +166,14 @@ def draw_place(draw: PlaceDraw) -> Place:
     kinds = [SidingKind.YARD] * draw.tracks
     leads = _ladders(draw, offsets, half, centre) if draw.ladder else ()
     if draw.main:
-        lines.append(line(offsets[-1] + draw.spacing_m + 2.0, -half, half))
+        beyond = half + draw.ring_m
+        far = offsets[-1] + draw.spacing_m + 2.0
+        leads = (
+            *leads,
+            Track("lead", line(far, -beyond, -half)),
+            Track("lead", line(far, half, beyond)),
+        )
+        lines.append(line(far, -half, half))
         kinds.append(SidingKind.MAIN)
     sidings = SidingSet(
         tuple(
@@ -173,8 +181,8 @@ def draw_place(draw: PlaceDraw) -> Place:
             for n, (xy, kind) in enumerate(zip(lines, kinds, strict=True))
         )
     )
-    land = draw_land(rng, [*lines, *(lead.xy for lead in leads)], draw.ring_m, draw.cargo)
-    tracks = tuple(Track(xy) for xy in lines)
+    land = draw_land(rng, [*lines, *(lead.points for lead in leads)], draw.ring_m, draw.cargo)
+    tracks = tuple(Track(f"t{n + 1:02d}", xy) for n, xy in enumerate(lines))
     clear = FOULING_M if draw.ladder else 4.0
     spans = tuple(
         (0.0, t.length_m) if kind is SidingKind.MAIN else (clear, t.length_m - clear)
@@ -212,9 +220,9 @@ def _ladders(
         for d in {offsets[0], offsets[-1]}:
             across = np.linspace(d, 0.0, max(2, math.ceil(abs(d)) + 1))
             along = end * (half - TURNOUT * np.abs(across))
-            leads.append(Track(_bent(along, across, draw) + centre))
+            leads.append(Track("lead", _bent(along, across, draw) + centre))
         along = end * np.linspace(half, half + draw.ring_m, 40)
-        leads.append(Track(_bent(along, np.zeros_like(along), draw) + centre))
+        leads.append(Track("lead", _bent(along, np.zeros_like(along), draw) + centre))
     return tuple(leads)
 
 
@@ -229,10 +237,10 @@ def _digitised(
     return tuple(zip(lon.round(8).tolist(), lat.round(8).tolist(), strict=True))
 
 
-def _dense(xy: Float, step_m: float) -> Float:
-    track = Track(xy)
-    count = max(2, math.ceil(track.length_m / step_m) + 1)
-    return track.at(np.linspace(0.0, track.length_m, count))
+def _true_track(siding: Siding, utm: pyproj.CRS, off: Float) -> Track:
+    """Put a siding's true axis where `off` says it lies, with a point every 10 m."""
+    declared = Track.of(siding, utm)
+    return Track(siding.id, points_on(declared, declared.samples(10.0)) - off)
 
 
 def _roof_span(draw: PlaceDraw, first: Track) -> tuple[float, float]:

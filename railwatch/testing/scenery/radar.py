@@ -60,7 +60,7 @@ def see_by_radar(
     for stay in stays:
         track = place.tracks[stay.track]
         cover = imprint(shown, (), [(track, stay.consist)], _overhead(), psf_sigma_m=sigma)
-        gain = _double_bounce(track.xy, conditions.orbit)
+        gain = _double_bounce(track.points, conditions.orbit)
         bright = float(rng.lognormal(0.0, 0.5)) * gain
         power[0] += cover.occupied * (0.10 + 1.6 * bright)
         power[1] += cover.occupied * (0.02 + 0.10 * bright)

@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from railwatch.coverage import Float, Float32
 from railwatch.grid import Grid
-from railwatch.injection import Consist, Track, inject
+from railwatch.injection import Consist, inject, points_on
 from railwatch.rolling_stock import SPECTRAL_BANDS, Panel, Spectrum
 from railwatch.siding import SidingKind
 from railwatch.testing.scenery import ground as grounds
@@ -33,6 +33,7 @@ from railwatch.testing.scenery.sky import Sky, classify, draw_sky
 from railwatch.testing.scenery.traffic import Stay, Traffic
 from railwatch.testing.scenery.truth import SceneTruth, Truth, TruthCar, write_truth
 from railwatch.testing.scenery.weather import Conditions
+from railwatch.track import Track
 
 FINE_GSD_M = 1.5
 """At and below, every scene is drawn by itself and sleepers show."""
@@ -314,7 +315,7 @@ def _truth(
         track = place.tracks[stay.track]
         spans = stay.consist.intervals()
         ends = [
-            shapely.line_locate_point(declared, shapely.points(track.at(spans[:, side])))
+            shapely.line_locate_point(declared, shapely.points(points_on(track, spans[:, side])))
             for side in (0, 1)
         ]
         for (a, b), vehicle, (rear, front) in zip(
@@ -354,8 +355,8 @@ def _clouded(place: Place, sky: Sky, utm: pyproj.CRS) -> float:
     hidden = sky.clouded()
     seen: list[npt.NDArray[np.bool_]] = []
     for siding in place.sidings:
-        track = Track(siding.projected(utm))
-        points = track.at(np.arange(0.0, track.length_m, sky.grid.gsd_m))
+        track = Track.of(siding, utm)
+        points = points_on(track, track.samples(sky.grid.gsd_m))
         rows, cols = sky.grid.pixel(points[:, 0], points[:, 1])
         seen.append(hidden[np.rint(rows).astype(int), np.rint(cols).astype(int)])
     return round(float(np.concatenate(seen).mean()), 4)

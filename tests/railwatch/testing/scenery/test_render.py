@@ -83,7 +83,9 @@ def test_items_are_valid_stac_and_their_files_open(tmp_path, sensor):
                 assert file.crs.to_epsg() == place.epsg
                 bands = asset.extra_fields.get("eo:bands", [None])
                 assert file.count == len(bands)
-                assert shapely.box(*file.bounds).contains(shapely.LineString(place.tracks[0].xy))
+                assert shapely.box(*file.bounds).contains(
+                    shapely.LineString(place.tracks[0].points)
+                )
 
 
 def test_truth_lies_outside_the_archive(tmp_path):
@@ -119,12 +121,9 @@ def test_cars_change_the_image_where_truth_says(tmp_path):
     without, _, _ = read(tmp_path / "empty", empty, "analytic.tif")
     changed = np.abs(with_cars - without).max(axis=0) > 100
     rows, cols = np.nonzero(changed)
-    x, y = (
-        to_map @ (cols + 0.5, rows + 0.5)
-        if hasattr(to_map, "__matmul__")
-        else (to_map * (cols + 0.5, rows + 0.5))
-    )
-    axis = shapely.LineString(place.tracks[0].xy)
+    x = to_map.c + to_map.a * (cols + 0.5)
+    y = to_map.f + to_map.e * (rows + 0.5)
+    axis = shapely.LineString(place.tracks[0].points)
     chainage = shapely.line_locate_point(axis, shapely.points(x, y))
     cars = truth.scenes[0].on("*")
 
