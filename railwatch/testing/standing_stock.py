@@ -52,8 +52,8 @@ class Traffic(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surge:
-    """A rise on top of the traffic."""
+class Influx:
+    """Cars that come at once, on top of the traffic: what a surge is in truth."""
 
     day: int
     """First day of the rise."""
@@ -70,7 +70,7 @@ def standing_cars(
     mean: float,
     days: int,
     rng: np.random.Generator,
-    surge: Surge | None = None,
+    surge: Influx | None = None,
 ) -> npt.NDArray[np.int64]:
     """Cars standing on each day.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from railwatch.series import Record, RecordStatus, assess
-from railwatch.testing.standing_stock import Seeing, Surge, Traffic, seen_counts, standing_cars
+from railwatch.testing.standing_stock import Influx, Seeing, Traffic, seen_counts, standing_cars
 
 DAYS = 1826
 ORDINARY = 24
@@ -50,7 +50,7 @@ def called(traffic: Traffic, seed: int) -> bool:
     """Is a jump to 73 a candidate on its first clear scene and confirmed on the second?"""
     rng = np.random.default_rng([seed, 99])
     while True:
-        surge = Surge(day=int(rng.integers(1100, DAYS - 60)))
+        surge = Influx(day=int(rng.integers(1100, DAYS - 60)))
         mean = rng.uniform(1, 12)
         state = rng.bit_generator.state
         ordinary = standing_cars(traffic, mean, DAYS, rng)

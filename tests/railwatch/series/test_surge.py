@@ -5,8 +5,8 @@ from railwatch.series import surges
 from railwatch.series.surge import split
 from railwatch.testing.standing_stock import (
     FIRST_DAY,
+    Influx,
     Seeing,
-    Surge,
     Traffic,
     seen_count,
     seen_counts,
@@ -77,7 +77,7 @@ class TestSurges:
         held = []
         for site in range(40):
             rng = np.random.default_rng([8, site])
-            surge = Surge(day=int(rng.integers(600, 1500)))
+            surge = Influx(day=int(rng.integers(600, 1500)))
             cars = standing_cars(Traffic.STEADY, rng.uniform(4, 12), 1600, rng, surge)
             found = surges(seen_counts("site", cars, Seeing(), rng))
             held += [

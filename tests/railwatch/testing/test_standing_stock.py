@@ -3,8 +3,8 @@ import pytest
 
 from railwatch.count import Refusal
 from railwatch.testing.standing_stock import (
+    Influx,
     Seeing,
-    Surge,
     Traffic,
     seen_counts,
     standing_cars,
@@ -32,7 +32,7 @@ class TestStandingCars:
 
     def test_surge_stands_at_its_level(self):
         """After the ramp the surge's cars stand, and they leave again."""
-        surge = Surge(day=100, ramp_days=10, days=30)
+        surge = Influx(day=100, ramp_days=10, days=30)
         cars = standing_cars(Traffic.QUIET, 1.0, 200, np.random.default_rng(3), surge)
 
         assert cars[109:130].tolist() == [73] * 21
