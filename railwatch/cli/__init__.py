@@ -44,6 +44,10 @@ class LazyCommand:
 
 
 COMMANDS: dict[str, LazyCommand] = {
+    "counts": LazyCommand(
+        "railwatch.cli.counts:counts",
+        "Show what is published of an area: metres and cars with intervals, or the refusal",
+    ),
     "reference": LazyCommand(
         "railwatch.cli.reference_counts:reference",
         "Keep analysts' reference counts, which put intervals right",
