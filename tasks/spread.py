@@ -1,0 +1,132 @@
+"""Spreading units over Dask workers from inside one task, through a plain `distributed.Client`.
+
+One Prefect task a unit gave 6 units/s and a server busy for minutes; one task with a client gives
+300-420 (docs/decisions/0022). Only a few units a worker are in flight, so a thousand areas of work
+never stand in memory as futures. Dask may run a unit twice; units must not mind.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from railwatch.errors import OperatorError, TransientError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+PROCESSES_FROM_S = 40.0
+"""Estimated seconds of work from which worker processes pay: starting two costs about 8 s of CPU,
+and they gain less than half on work that holds the interpreter lock little."""
+
+IN_FLIGHT = 3
+"""Units submitted a worker thread: one running, two waiting so that it never idles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who does the work: a Dask scheduler somewhere, or workers of our own."""
+
+    address: str | None = None
+    """Scheduler, e.g. `tcp://dask:8786`; None: workers on this machine for the task's length."""
+    cores: int = 0
+    """Worker threads or processes of our own; 0: one a core this process may use."""
+    patience_s: float = 10.0
+    """Seconds a scheduler at `address` may take to answer."""
+
+    @classmethod
+    def configured(cls, address: str | None = None) -> Crew:
+        """Take the address given, else `RAILWATCH_DASK_ADDRESS`, else work on this machine."""
+        return cls(address or os.environ.get("RAILWATCH_DASK_ADDRESS") or None)
+
+    @contextmanager
+    def hired(self, work_s: float) -> Iterator[Any]:
+        """Give a `distributed.Client`; workers of our own are gone when the body ends.
+
+        Parameters
+        ----------
+        work_s
+            Estimated seconds of work on one core; decides between threads and processes.
+
+        Raises
+        ------
+        OperatorError
+            There is no scheduler at the address.
+        """
+        import dask
+        from distributed import Client, LocalCluster
+
+        if self.address is not None:
+            try:
+                client = Client(self.address, timeout=self.patience_s, set_as_default=False)
+            except (OSError, TimeoutError) as exc:
+                raise OperatorError(
+                    f"no Dask scheduler answers at {self.address}: start it, or leave --dask and "
+                    "RAILWATCH_DASK_ADDRESS out to work on this machine"
+                ) from exc
+            with client:
+                yield client
+            return
+        cores = self.cores or len(os.sched_getaffinity(0))
+        processes = work_s >= PROCESSES_FROM_S and cores > 1
+        with (
+            tempfile.TemporaryDirectory(prefix="railwatch-dask-") as scratch,
+            # The scheduler and the client take scratch space, too, and leave it behind.
+            dask.config.set({"temporary-directory": scratch}),
+            LocalCluster(
+                n_workers=cores if processes else 1,
+                threads_per_worker=1 if processes else cores,
+                processes=processes,
+                # Without these, status pages are served on port 8787 of every interface.
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+
+
+def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Iterator[tuple[T, R]]:
+    """Run `function` on every unit and give (unit, result) as they complete.
+
+    Units are taken from the iterable as workers become free. What a unit raises is raised here;
+    units that did not start by then are dropped.
+
+    Raises
+    ------
+    TransientError
+        The scheduler or too many workers died; the same call may succeed.
+    """
+    from distributed import CancelledError, KilledWorker, as_completed
+    from distributed.comm.core import CommClosedError
+
+    waiting = iter(units)
+    threads = sum(client.nthreads().values()) or 1
+    submitted = {}
+
+    def submit(unit: T) -> Any:
+        future = client.submit(function, unit, pure=False)
+        submitted[future.key] = unit
+        return future
+
+    try:
+        first = [submit(unit) for unit in islice(waiting, threads * IN_FLIGHT)]
+        running = as_completed(first, loop=client.loop)
+        for future in running:
+            result = future.result()
+            unit = submitted.pop(future.key)
+            future.release()
+            for following in islice(waiting, 1):
+                running.add(submit(following))
+            yield unit, result
+    except (KilledWorker, CancelledError, CommClosedError) as exc:
+        raise TransientError(f"Dask lost the work: {exc}") from exc
