@@ -10,7 +10,7 @@ Derived from the record and rebuildable at any time; docs/consumers.md specifies
 
 from railwatch.publication.content import Content, Listed, Sensitivity, Statement, StatementKind
 from railwatch.publication.pointer import Pointer
-from railwatch.publication.switch import Publication, current_pointer, publish_content
+from railwatch.publication.switch import Publication, current_pointer, publish, publish_content
 
 __all__ = [
     "Content",
@@ -21,5 +21,6 @@ __all__ = [
     "Statement",
     "StatementKind",
     "current_pointer",
+    "publish",
     "publish_content",
 ]

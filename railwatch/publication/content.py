@@ -17,36 +17,15 @@ from functools import cached_property
 from importlib import resources
 from typing import Protocol
 
+from railwatch.area import Area
 from railwatch.count import FACILITY, Count
 from railwatch.detection import Detection
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
-from railwatch.siding import SidingSet
+from railwatch.track_group import track_groups
 
 SLUG_LENGTH = 96
 """Longest name of an object made from a scene id, characters."""
-
-RECORD_PROBABILITY = 0.95
-"""From this probability on a count is called a record (method.md 4.2, acceptance test)."""
-
-
-class NamedArea(Protocol):
-    """What a publication says about the place."""
-
-    @property
-    def id(self) -> str:
-        """Key in the store."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-    @property
-    def sidings(self) -> SidingSet:
-        """The sidings that are watched."""
-        ...
 
 
 class SceneReader(Protocol):
@@ -56,8 +35,12 @@ class SceneReader(Protocol):
         """Occupancy, cars, strips and registration of one scene."""
         ...
 
-    def raster(self, scene_id: str) -> tuple[Grid, SceneRaster]:
-        """Pixels of one scene on its grid."""
+    def grid(self, cube_key: str) -> Grid:
+        """Grid of a cube."""
+        ...
+
+    def pixels(self, scene_id: str, rows: slice, columns: slice) -> SceneRaster:
+        """Pixels of one scene in a window of its grid."""
         ...
 
 
@@ -129,7 +112,7 @@ class Sensitivity:
 class Content:
     """All that a publication says, and where its evidence is read."""
 
-    area: NamedArea
+    area: Area
     detector: str
     """Fingerprint of the detector the counts come from."""
     snapshot: str
@@ -162,6 +145,17 @@ class Content:
     def used(self) -> tuple[Listed, ...]:
         """Scenes whose pixels are in the record, by time."""
         return tuple(row for row in self.listed if row.scene is not None and row.rejection is None)
+
+    @cached_property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Ids of the sidings that a row's `siding_id` counts, by that id."""
+        found: dict[str, tuple[str, ...]] = {
+            siding.id: (siding.id,) for siding in self.area.sidings
+        }
+        for gsd_m in {row.scene.gsd_m for row in self.used if row.scene}:
+            for group in track_groups(self.area.sidings, gsd_m):
+                found[group.id] = tuple(member.id for member in group.members)
+        return found
 
     @cached_property
     def id(self) -> str:

@@ -12,13 +12,22 @@ from typing import Any
 
 from railwatch.publication import feed, geojson, parquet, stac
 from railwatch.publication.content import Content, Listed, utc
+from railwatch.publication.evidence import SVG, WEBP, Names
+from railwatch.publication.history import Manifest
 from railwatch.publication.parquet import Row
-from railwatch.publication.pointer import LINKS
+from railwatch.publication.pointer import LINKS, folder_key
 from railwatch.publication.report import area_page
+from railwatch.publication.report.payload import Pictures
+from railwatch.publication.zarr import Tree
+from railwatch.store import Store
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
 HTML = "text/html; charset=utf-8"
+OCTETS = "application/octet-stream"
+
+CUBE = "cube.zarr"
+"""Root of the published Zarr in the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,13 @@ TITLES: dict[str, tuple[str, str]] = {
     "cars": (GEOJSON, "Single cars"),
     "cars_geoparquet": (stac.PARQUET, "Single cars, GeoParquet"),
     "events": (stac.NDJSON, "Records, surges and refusal streaks"),
+    "cube": (stac.ZARR, "Imagery, strips, occupancy and counts as plain Zarr v3"),
     "report": ("text/html", "Report for people"),
 }
 """Media type and title of the assets of an area's STAC collection."""
 
 
-def parts(content: Content, rows: Sequence[Row]) -> Iterator[Part]:
+def parts(content: Content, rows: Sequence[Row], pictures: Pictures, tree: Tree) -> Iterator[Part]:
     """Build every object of the folder.
 
     Parameters
@@ -52,6 +62,10 @@ def parts(content: Content, rows: Sequence[Row]) -> Iterator[Part]:
         What is published.
     rows
         Contract 4's rows with their times of publication.
+    pictures
+        What the evidence beside the folder is called.
+    tree
+        The published Zarr; its blocks are built apart, by `blocks`.
     """
     sidings = geojson.siding_features(content)
     cars = _cars(content)
@@ -64,14 +78,42 @@ def parts(content: Content, rows: Sequence[Row]) -> Iterator[Part]:
     assets = {name: (f"../{LINKS[name]}", *TITLES[name]) for name in TITLES}
     yield Part("stac/collection.json", _json(stac.collection(content, assets)), JSON)
     for listed in content.used:
-        said = stac.item(content, listed, _item_assets())
+        said = stac.item(content, listed, _item_assets(pictures.names[listed.item_id]))
         yield Part(f"stac/items/{listed.slug}.json", _json(said), GEOJSON)
-    yield Part("report/index.html", area_page(content, rows), HTML)
+    for key, data in tree.objects():
+        yield Part(f"{CUBE}/{key}", data, JSON if key.endswith("zarr.json") else OCTETS)
+    yield Part("report/index.html", area_page(content, rows, pictures), HTML)
 
 
-def _item_assets() -> dict[str, tuple[str, str, str]]:
+def blocks(tree: Tree, store: Store, before: Manifest | None) -> Iterator[Part]:
+    """Give the blocks of the published Zarr; unchanged ones come from the folder before."""
+    held: dict[str, list[str]] = {}
+    for path in before.objects if before else ():
+        array, found, chunk = path.partition("/c/")
+        if found:
+            held.setdefault(f"{array}/c/{chunk.split('/')[0]}", []).append(path)
+    for block in tree.blocks():
+        prefix = f"{CUBE}/{block.prefix}"
+        if before is not None and before.blocks.get(prefix) == block.digest:
+            folder = folder_key(before.area_id, before.publication)
+            for path in held.get(prefix, []):
+                yield Part(path, store.get(folder + path), OCTETS)
+            continue
+        for path, data in block.make().items():
+            yield Part(f"{CUBE}/{path}", data, OCTETS)
+
+
+def _item_assets(named: Names) -> dict[str, tuple[str, str, str]]:
     """Assets of one scene."""
-    return {"counts": ("../../counts.parquet", *TITLES["counts"])}
+    beside = "../../../../evidence/"
+    assets = {
+        "counts": ("../../counts.parquet", *TITLES["counts"]),
+        "thumbnail": (beside + named.chip, WEBP, "The sidings in this scene"),
+    }
+    if named.overlay is not None and named.strips is not None:
+        assets["detected"] = (beside + named.overlay, SVG, "Occupied track and cars over the chip")
+        assets["strips"] = (beside + named.strips, SVG, "Strips along each siding by chainage")
+    return assets
 
 
 def _cars(content: Content) -> list[geojson.Feature]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from railwatch.count import Count
 from railwatch.publication.content import (
-    RECORD_PROBABILITY,
     Content,
     Statement,
     StatementKind,
@@ -57,15 +56,14 @@ def _line(content: Content, said: Statement) -> bytes:
 
 
 def _records(facility: tuple[Count, ...]) -> Iterator[Statement]:
-    """Facility rows that are records, with the series' own sentence."""
+    """Find the records among the facility rows; the sentence holds its own probability."""
     for count in facility:
-        if count.record_sentence and (count.p_record or 0.0) >= RECORD_PROBABILITY:
+        if count.record_sentence:
             yield Statement(
                 StatementKind.RECORD,
                 count.acquired,
                 count.record_sentence,
                 scene_id=count.scene_id,
-                probability=count.p_record,
             )
 
 

@@ -68,7 +68,7 @@ def siding_features(content: Content) -> list[Feature]:
     for count in content.counts:
         if count.siding_id == FACILITY:
             continue
-        for member in count.siding_id.split("+"):
+        for member in content.members.get(count.siding_id, ()):
             if count.occupied_m is None:
                 refused[member] = count
             else:

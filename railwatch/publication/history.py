@@ -23,6 +23,10 @@ class Manifest:
     """Scenes the record listed."""
     objects: dict[str, tuple[int, str]]
     """(bytes, sha256) by path below the folder."""
+    evidence: tuple[str, ...]
+    """Names below `areas/{area}/evidence/` that the folder refers to, shared with others."""
+    blocks: dict[str, str]
+    """What each block of the published Zarr is made of, by the block's path below the folder."""
 
     def to_json(self) -> bytes:
         """Spell the manifest."""
@@ -35,6 +39,8 @@ class Manifest:
             "snapshot": self.snapshot,
             "scenes": self.scenes,
             "objects": self.objects,
+            "evidence": self.evidence,
+            "blocks": self.blocks,
         }
         return json.dumps(said, indent=1).encode() + b"\n"
 
@@ -51,4 +57,6 @@ class Manifest:
             snapshot=said["snapshot"],
             scenes=said["scenes"],
             objects={path: (size, sha256) for path, (size, sha256) in said["objects"].items()},
+            evidence=tuple(said["evidence"]),
+            blocks=said["blocks"],
         )

@@ -84,6 +84,7 @@ LINKS = {
     "sidings_geoparquet": "sidings.parquet",
     "cars": "cars.geojson",
     "cars_geoparquet": "cars.parquet",
+    "cube": "cube.zarr",
     "events": "events.ndjson",
     "collection": "stac/collection.json",
     "report": "report/index.html",
@@ -104,3 +105,8 @@ def folder_key(area_id: str, publication: str) -> str:
 def manifest_key(area_id: str, publication: str) -> str:
     """Key of a publication's manifest, which exists when its folder is complete."""
     return f"areas/{area_id}/history/{publication}.json"
+
+
+def evidence_key(area_id: str, name: str) -> str:
+    """Key of a picture that publications of an area share."""
+    return f"areas/{area_id}/evidence/{name}"

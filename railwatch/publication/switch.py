@@ -12,29 +12,29 @@ import hashlib
 import json
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import chain
 
-from railwatch.publication import stac
-from railwatch.publication.content import Content
-from railwatch.publication.edition import HTML, JSON, parts
+from railwatch.area import Area
+from railwatch.publication import cube, evidence, stac
+from railwatch.publication.content import Content, Sensitivity
+from railwatch.publication.edition import CUBE, HTML, JSON, blocks, parts
 from railwatch.publication.history import Manifest
 from railwatch.publication.parquet import Row, count_rows, read_rows
-from railwatch.publication.pointer import Pointer, folder_key, manifest_key, pointer_key
+from railwatch.publication.pointer import (
+    Pointer,
+    evidence_key,
+    folder_key,
+    manifest_key,
+    pointer_key,
+)
+from railwatch.publication.reading import content_of
 from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA, index_page
+from railwatch.publication.report.payload import Pictures
+from railwatch.publication.upload import Upload
+from railwatch.record import Record
+from railwatch.store import Store
 
 log = logging.getLogger(__name__)
-
-
-class Objects(Protocol):
-    """The store, as far as publishing needs it."""
-
-    def get(self, key: str) -> bytes:
-        """Give an object; KeyError if there is none."""
-        ...
-
-    def put(self, key: str, data: bytes, *, content_type: str) -> None:
-        """Write or replace an object atomically."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,44 @@ class Publication:
         return f"areas/{self.area_id}/report/index.html"
 
 
-def publish_content(store: Objects, content: Content, now: dt.datetime) -> Publication:
+def publish(
+    store: Store,
+    record: Record,
+    area: Area,
+    *,
+    detector: str,
+    now: dt.datetime | None = None,
+    sensitivity: Sensitivity | None = None,
+) -> Publication:
+    """Publish what the record says of an area now, unless that is what is published.
+
+    Parameters
+    ----------
+    store
+        Where readers look.
+    record
+        Of the area, with the detector's counts.
+    area
+        Whose current siding set is published.
+    detector
+        Fingerprint of the detector whose counts are published.
+    now
+        Time of publication, UTC; the clock's by default.
+    sensitivity
+        How small a change would be seen, where that was measured.
+
+    Raises
+    ------
+    StoreError
+        The record cannot be read or the store cannot be written.
+    IntegrityError
+        What is stored is not what was written; nothing is published from it.
+    """
+    content = content_of(record, area, detector, sensitivity=sensitivity)
+    return publish_content(store, content, now or dt.datetime.now(dt.UTC))
+
+
+def publish_content(store: Store, content: Content, now: dt.datetime) -> Publication:
     """Publish `content`, unless it is what is published.
 
     Parameters
@@ -80,17 +117,17 @@ def publish_content(store: Objects, content: Content, now: dt.datetime) -> Publi
         log.info("%s: publication %s is current, nothing to write", area, content.id)
         return Publication(content.id, area, current.published_at, False, 0, 0)
     manifest = _complete(store, area, content.id)
-    written = _Written()
-    if manifest is None:
-        manifest = _fill(store, content, now, _rows_before(store, current), written)
-    _switch(store, content, manifest, written)
+    with Upload(store) as upload:
+        if manifest is None:
+            manifest = _fill(upload, content, now, current)
+        _switch(upload, content, manifest)
     log.info(
-        "%s: published %s, %s objects, %s bytes", area, content.id, written.objects, written.size
+        "%s: published %s, %s objects, %s bytes", area, content.id, upload.objects, upload.size
     )
-    return Publication(content.id, area, manifest.published_at, True, written.objects, written.size)
+    return Publication(content.id, area, manifest.published_at, True, upload.objects, upload.size)
 
 
-def current_pointer(store: Objects, area_id: str) -> Pointer | None:
+def current_pointer(store: Store, area_id: str) -> Pointer | None:
     """Read an area's pointer; None before its first publication."""
     key = pointer_key(area_id)
     try:
@@ -99,20 +136,7 @@ def current_pointer(store: Objects, area_id: str) -> Pointer | None:
         return None
 
 
-@dataclass(slots=True)
-class _Written:
-    """Tally of what was written."""
-
-    objects: int = 0
-    size: int = 0
-
-    def put(self, store: Objects, key: str, data: bytes, content_type: str) -> None:
-        store.put(key, data, content_type=content_type)
-        self.objects += 1
-        self.size += len(data)
-
-
-def _complete(store: Objects, area_id: str, publication: str) -> Manifest | None:
+def _complete(store: Store, area_id: str, publication: str) -> Manifest | None:
     """Manifest of a folder that was filled before: publishing was cut short, or turns back."""
     try:
         return Manifest.from_json(store.get(manifest_key(area_id, publication)))
@@ -120,24 +144,29 @@ def _complete(store: Objects, area_id: str, publication: str) -> Manifest | None
         return None
 
 
-def _rows_before(store: Objects, current: Pointer | None) -> list[Row]:
+def _rows_before(store: Store, current: Pointer | None) -> list[Row]:
     """Rows of the current publication."""
     if current is None:
         return []
     return read_rows(store.get(current.folder + "counts.parquet"))
 
 
-def _fill(
-    store: Objects, content: Content, now: dt.datetime, before: list[Row], written: _Written
-) -> Manifest:
-    """Write the folder, then the manifest that makes it count."""
-    area = content.area.id
+def _fill(upload: Upload, content: Content, now: dt.datetime, current: Pointer | None) -> Manifest:
+    """Write the evidence that is new, the folder, then the manifest that makes it count."""
+    area, store = content.area.id, upload.store
     folder = folder_key(area, content.id)
-    rows = count_rows(content, now, before)
+    rows = count_rows(content, now, _rows_before(store, current))
+    before = None if current is None else _complete(store, area, current.publication)
+    pictures = Pictures(evidence.frames(content), evidence.names(content))
+    have = frozenset(before.evidence if before else ())
+    for picture in evidence.missing(content, pictures.frames, pictures.names, have):
+        upload.put(evidence_key(area, picture.name), picture.data, picture.content_type)
+    tree = cube.published_tree(content, pictures.frames, pictures.names)
     objects = {}
-    for part in parts(content, rows):
-        written.put(store, folder + part.path, part.data, part.content_type)
+    for part in chain(blocks(tree, store, before), parts(content, rows, pictures, tree)):
+        upload.put(folder + part.path, part.data, part.content_type)
         objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
+    upload.finish()
     manifest = Manifest(
         publication=content.id,
         area_id=area,
@@ -146,23 +175,27 @@ def _fill(
         detector=content.detector,
         snapshot=content.snapshot,
         scenes=len(content.listed),
-        objects=objects,
+        objects=dict(sorted(objects.items())),
+        evidence=tuple(sorted(evidence.all_names(pictures.names.values()))),
+        blocks={f"{CUBE}/{block.prefix}": block.digest for block in tree.blocks()},
     )
-    written.put(store, manifest_key(area, content.id), manifest.to_json(), JSON)
+    upload.put(manifest_key(area, content.id), manifest.to_json(), JSON)
+    upload.finish()
     return manifest
 
 
-def _switch(store: Objects, content: Content, manifest: Manifest, written: _Written) -> None:
+def _switch(upload: Upload, content: Content, manifest: Manifest) -> None:
     """Replace the objects with fixed names, the pointer last."""
-    area = content.area.id
+    area, store = content.area.id, upload.store
     folder = folder_key(area, content.id)
     counts = store.get(folder + "counts.parquet")
     page = store.get(folder + "report/index.html").replace(ROOT_IN_FOLDER, ROOT_OF_AREA, 1)
-    written.put(store, f"areas/{area}/counts.parquet", counts, stac.PARQUET)
-    written.put(store, f"areas/{area}/report/index.html", page, HTML)
+    upload.put(f"areas/{area}/counts.parquet", counts, stac.PARQUET)
+    upload.put(f"areas/{area}/report/index.html", page, HTML)
     areas = _areas(store) | {area: content.id}
-    written.put(store, "catalog.json", json.dumps(stac.catalog(areas), indent=1).encode(), JSON)
-    written.put(store, "index.html", index_page(_summaries(store, areas)), HTML)
+    upload.put("catalog.json", json.dumps(stac.catalog(areas), indent=1).encode(), JSON)
+    upload.put("index.html", index_page(_summaries(store, areas)), HTML)
+    upload.finish()
     pointer = Pointer(
         area,
         content.id,
@@ -171,10 +204,11 @@ def _switch(store: Objects, content: Content, manifest: Manifest, written: _Writ
         content.detector,
         content.snapshot,
     )
-    written.put(store, pointer_key(area), pointer.to_json(), JSON)
+    upload.put(pointer_key(area), pointer.to_json(), JSON)
+    upload.finish()
 
 
-def _areas(store: Objects) -> dict[str, str]:
+def _areas(store: Store) -> dict[str, str]:
     """Publication id by area id, as the catalog says."""
     try:
         return stac.children(json.loads(store.get("catalog.json")))
@@ -182,7 +216,7 @@ def _areas(store: Objects) -> dict[str, str]:
         return {}
 
 
-def _summaries(store: Objects, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:
+def _summaries(store: Store, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:
     """Give (id, name, rows) of each area's current publication, for the page of all areas."""
     found = []
     for area, publication in sorted(areas.items()):

@@ -21,7 +21,7 @@ from railwatch.publication.content import Content, StatementKind
 from railwatch.publication.parquet import Row
 from railwatch.publication.pointer import LINKS
 from railwatch.publication.report.figures import cards, spark, summary
-from railwatch.publication.report.payload import payload
+from railwatch.publication.report.payload import Pictures, payload
 
 ROOT_IN_FOLDER = b'data-root="../../../"'
 """How the page in a publication's folder names the area's root."""
@@ -33,10 +33,10 @@ STATEMENTS = 12
 """So many latest statements are shown; the feed has them all."""
 
 
-def area_page(content: Content, rows: Sequence[Row]) -> bytes:
+def area_page(content: Content, rows: Sequence[Row], pictures: Pictures) -> bytes:
     """Build an area's page from contract 4's rows."""
     said = [s for s in feed.statements(content) if s.kind is not StatementKind.REFUSALS][::-1]
-    figures = payload(content, rows)
+    figures = payload(content, rows, pictures)
     facility = [row for row in rows if row["siding_id"] == FACILITY]
     dated = [row["acquired"] for row in facility if row["acquired"] is not None]
     text = (

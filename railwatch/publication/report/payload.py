@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from railwatch.count import FACILITY
 from railwatch.publication import feed, geojson
 from railwatch.publication.content import Content, Listed
+from railwatch.publication.evidence import Names, chip
+from railwatch.publication.frame import Frame
 from railwatch.publication.parquet import Row, is_rendered
+from railwatch.scene import SceneRaster
 
 MAX_ROWS = 14_000
 """So many rows go into the page, about 1.2 MB; older siding rows beyond it are in the Parquet."""
+
+MAP_PIXELS = 1100
+"""Greatest width of the map's picture, pixels."""
+MAP_QUALITY = 70
 
 NUMBERS = {
     "m": "occupied_m",
@@ -39,7 +49,17 @@ class Payload:
     """Siding rows that were too many for the page."""
 
 
-def payload(content: Content, rows: Sequence[Row]) -> Payload:
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What the page knows of evidence without holding it."""
+
+    frames: Mapping[str, Frame]
+    """By cube key."""
+    names: Mapping[str, Names]
+    """By scene id."""
+
+
+def payload(content: Content, rows: Sequence[Row], pictures: Pictures) -> Payload:
     """Spell everything the page shows before evidence is opened."""
     kept = _kept(rows)
     order, scenes = _scenes(content, kept)
@@ -56,6 +76,7 @@ def payload(content: Content, rows: Sequence[Row]) -> Payload:
     counted = [row for row in kept if row["siding_id"] == FACILITY and row["refusal"] is None]
     said = {
         "area": content.area.id,
+        "members": {key: content.members.get(key, ()) for key in sidings},
         "names": {siding.id: siding.name for siding in content.area.sidings if siding.name},
         "sidings": sidings,
         "refusals": refusals,
@@ -71,9 +92,12 @@ def payload(content: Content, rows: Sequence[Row]) -> Payload:
             for s in feed.statements(content)
         ],
         "latest": _latest(content),
-        "evidence": [None] * len(order),
-        "frames": {},
-        "map": {"frame": "", "image": None, "caption": ""},
+        "evidence": [_evidence(pictures.names.get(scene_id)) for scene_id in order],
+        "frames": {
+            key: {"width": frame.width, "height": frame.height, "lines": frame.lines()}
+            for key, frame in pictures.frames.items()
+        },
+        "map": _map(content, pictures),
         "open": order[counted[-1]["scene_id"]] if counted else None,
         "sensitivity": _sensitivity(content),
     }
@@ -81,6 +105,43 @@ def payload(content: Content, rows: Sequence[Row]) -> Payload:
         json.dumps(said, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
         len(rows) - len(kept),
     )
+
+
+def _evidence(named: Names | None) -> list[str | None] | None:
+    """File names of a scene's chip, overlay and strips."""
+    return None if named is None else [named.chip, named.overlay, named.strips]
+
+
+def _map(content: Content, pictures: Pictures) -> dict[str, Any]:
+    """Choose the ground the map is drawn on: the latest scene that gave metres, at its sharpest."""
+    counted = [
+        listed.scene
+        for listed in content.used
+        if listed.scene is not None
+        and (row := content.facility_by_scene.get(listed.item_id)) is not None
+        and row.occupied_m is not None
+    ]
+    if not counted:
+        return {"frame": "", "image": None, "caption": ""}
+    ground = max(counted, key=lambda scene: (-scene.gsd_m, scene.acquired))
+    frame = pictures.frames[ground.cube_key]
+    return {
+        "frame": ground.cube_key,
+        "image": _picture(content, ground.id, frame),
+        "caption": f"ground: {ground.id}, {ground.acquired:%Y-%m-%d}",
+    }
+
+
+def _picture(content: Content, scene_id: str, frame: Frame) -> str:
+    """Chip as a data URI, thinned to `MAP_PIXELS` across: it is inside the page."""
+    raster = content.reader.pixels(scene_id, frame.rows, frame.columns)
+    step = max(1, -(-frame.width // MAP_PIXELS))
+    thin = SceneRaster(
+        raster.bands,
+        np.ascontiguousarray(raster.values[:, ::step, ::step]),
+        np.ascontiguousarray(raster.mask[::step, ::step]),
+    )
+    return "data:image/webp;base64," + base64.b64encode(chip(thin, quality=MAP_QUALITY)).decode()
 
 
 def _kept(rows: Sequence[Row]) -> list[Row]:

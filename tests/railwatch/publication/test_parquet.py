@@ -28,12 +28,12 @@ def test_columns_are_contract_4_in_its_order():
     """Consumers read columns by the names and the order that architecture.md fixes."""
     names = CONTRACT.split()
 
-    assert table(FiveYears(place(), 30).content()).column_names[: len(names)] == names
+    assert table(FiveYears(place(), 20).content()).column_names[: len(names)] == names
 
 
 def test_times_are_utc_and_every_listed_scene_has_its_row():
     """A count, a refusal and an unreadable scene each have a facility row; times carry UTC."""
-    content = FiveYears(place(), 30).content()
+    content = FiveYears(place(), 20).content()
     made = table(content)
     rows = made.to_pylist()
     facility = {row["scene_id"]: row for row in rows if row["siding_id"] == "*"}

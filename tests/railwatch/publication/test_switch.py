@@ -3,107 +3,132 @@
 import datetime as dt
 import io
 import json
+import threading
 
 import pyarrow.parquet as pq
 import pytest
 
 from railwatch.publication import current_pointer, publish_content
+from railwatch.store import FolderStore
 from railwatch.testing.five_years import FiveYears, place
 
 MORNING = dt.datetime(2026, 3, 1, 6, tzinfo=dt.UTC)
 EVENING = dt.datetime(2026, 3, 1, 18, tzinfo=dt.UTC)
 
 
-class Memory:
-    """Objects in a dictionary that can die before a given write, as kill -9 would have it."""
+class MortalStore(FolderStore, scheme="mortal"):
+    """A folder whose writer dies after a given number of writes, as kill -9 would have it."""
 
-    def __init__(self):
-        self.objects = {}
-        self.writes_left = None
+    def __init__(self, path, writes_left):
+        super().__init__(path)
+        self.writes_left = writes_left
+        self.counting = threading.Lock()
 
-    def get(self, key):
-        return self.objects[key]
-
-    def put(self, key, data, *, content_type):  # noqa: ARG002  # the store's signature
-        if self.writes_left == 0:
-            raise InterruptedError(key)
-        if self.writes_left is not None:
+    def put(self, key, data, *, content_type="application/octet-stream"):
+        with self.counting:
+            if self.writes_left == 0:
+                raise InterruptedError(key)
             self.writes_left -= 1
-        self.objects[key] = data
+        super().put(key, data, content_type=content_type)
 
 
-def content(scenes=30, area="tumangang"):
+def content(scenes=4, area="tumangang"):
     return FiveYears(place(area), scenes).content()
 
 
-def test_publishing_twice_writes_nothing_the_second_time():
+def everything(store):
+    return {key: store.get(key) for key in store.list()}
+
+
+def test_publishing_twice_writes_nothing_the_second_time(tmp_path):
     """The same content keeps its id and its time, and no object is touched."""
-    store = Memory()
+    store = FolderStore(tmp_path)
     first = publish_content(store, content(), MORNING)
-    held = dict(store.objects)
+    held = everything(store)
     second = publish_content(store, content(), EVENING)
 
     assert first.changed
     assert not second.changed
     assert (second.id, second.published_at, second.objects) == (first.id, MORNING, 0)
-    assert store.objects == held
+    assert everything(store) == held
 
 
-def test_every_link_of_the_pointer_leads_to_an_object():
+def test_every_link_of_the_pointer_leads_to_an_object(tmp_path):
     """latest.json names only objects that exist, in the folder of its publication."""
-    store = Memory()
+    store = FolderStore(tmp_path)
     done = publish_content(store, content(), MORNING)
-    said = json.loads(store.objects["areas/tumangang/latest.json"])
+    said = json.loads(store.get("areas/tumangang/latest.json"))
 
     assert said["publication"] == done.id
     for path in said["links"].values():
         assert path.startswith(f"publications/{done.id}/")
-        assert f"areas/tumangang/{path}" in store.objects
+        assert (tmp_path / "areas/tumangang" / path).exists()
 
 
-def test_killed_at_any_write_readers_see_the_old_publication_or_the_new():
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.97, 1.0])
+def test_killed_at_any_write_readers_see_the_old_publication_or_the_new(tmp_path, share):
     """Whichever write never happens, the pointer leads to one whole folder; a retry completes."""
-    undisturbed = Memory()
-    publish_content(undisturbed, content(29), MORNING)
-    publish_content(undisturbed, content(30), EVENING)
-    writes = publish_content(Memory(), content(30), EVENING).objects
-    for survived in range(0, writes, 5):
-        store = Memory()
-        old = publish_content(store, content(29), MORNING)
-        store.writes_left = survived
-        with pytest.raises(InterruptedError):
-            publish_content(store, content(30), EVENING)
+    undisturbed = FolderStore(tmp_path / "undisturbed")
+    old = publish_content(undisturbed, content(1), MORNING)
+    before = everything(undisturbed)
+    writes = publish_content(undisturbed, content(2), EVENING).objects
+    after = everything(undisturbed)
+    store = FolderStore(tmp_path / "killed")
+    for key, data in before.items():
+        store.put(key, data)
+    with pytest.raises(InterruptedError):
+        publish_content(MortalStore(store.path, round(share * (writes - 1))), content(2), EVENING)
 
-        pointer = current_pointer(store, "tumangang")
-        assert pointer is not None
-        assert pointer.publication == old.id
-        assert old.objects <= len(store.objects)
-        store.writes_left = None
-        publish_content(store, content(30), EVENING)
-        assert store.objects == undisturbed.objects
+    pointer = current_pointer(store, "tumangang")
+    assert pointer is not None
+    assert pointer.publication == old.id
+    folder = [key for key in before if key.startswith(pointer.folder)]
+    assert {key: store.get(key) for key in folder} == {key: before[key] for key in folder}
+    publish_content(store, content(2), EVENING)
+    assert everything(store) == after
 
 
-def test_a_row_keeps_the_time_it_was_first_published():
+def test_unchanged_blocks_and_pictures_are_not_made_again(tmp_path):
+    """With one more scene the pixels of a full block of earlier ones are not read again."""
+    store = FolderStore(tmp_path)
+    first = content(18)
+    publish_content(store, first, MORNING)
+    second = FiveYears(place(), 19)
+    seen = []
+
+    class Watching(FiveYears):
+        def pixels(self, scene_id, rows, columns):
+            seen.append(scene_id)
+            return super().pixels(scene_id, rows, columns)
+
+    publish_content(store, Watching(place(), 19).content(), EVENING)
+    in_full_block = {row.item_id for row in [r for r in second.listed if not r.rejection][:16]}
+
+    assert second.listed[-1].item_id in seen
+    assert not in_full_block & set(seen) - {second.listed[-1].item_id}
+
+
+def test_a_row_keeps_the_time_it_was_first_published(tmp_path):
     """A new scene gets the new time; rows that say the same keep theirs."""
-    store = Memory()
-    publish_content(store, content(29), MORNING)
-    publish_content(store, content(30), EVENING)
-    rows = pq.read_table(io.BytesIO(store.objects["areas/tumangang/counts.parquet"])).to_pylist()
-    latest = content(30).listed[-1].item_id
+    store = FolderStore(tmp_path)
+    publish_content(store, content(4), MORNING)
+    publish_content(store, content(5), EVENING)
+    rows = pq.read_table(io.BytesIO(store.get("areas/tumangang/counts.parquet"))).to_pylist()
+    latest = content(5).listed[-1].item_id
 
     assert {row["published_at"] for row in rows if row["scene_id"] == latest} == {EVENING}
     assert {row["published_at"] for row in rows if row["scene_id"] != latest} == {MORNING}
 
 
-def test_two_areas_share_the_catalog_and_the_index():
+def test_two_areas_share_the_catalog_and_the_index(tmp_path):
     """Publishing a second area keeps the first in catalog.json and index.html."""
-    store = Memory()
+    store = FolderStore(tmp_path)
     publish_content(store, content(area="khasan"), MORNING)
     publish_content(store, content(area="tumangang"), EVENING)
-    links = json.loads(store.objects["catalog.json"])["links"]
+    links = json.loads(store.get("catalog.json"))["links"]
     children = [link["href"] for link in links if link["rel"] == "child"]
 
     assert [href.split("/")[2] for href in children] == ["khasan", "tumangang"]
-    assert all(href.removeprefix("./") in store.objects for href in children)
-    page = store.objects["index.html"].decode()
+    assert all((tmp_path / href).exists() for href in children)
+    page = store.get("index.html").decode()
     assert all(f"areas/{area}/report/index.html" in page for area in ("khasan", "tumangang"))

@@ -30,7 +30,7 @@
   const metres = (v) => (v === null ? "" : Math.round(v).toLocaleString("en"));
   const cars = (v) => (v === null ? "" : v < 10 ? v.toFixed(1) : Math.round(v).toString());
   const range = (low, high, spell) => (low === null || high === null ? "" : spell(low) + "–" + spell(high));
-  const naming = (key) => (data.names[key] ? data.names[key] : key === "*" ? "Facility" : key.split("+").map((id) => data.names[id] || id).join(" + "));
+  const naming = (key) => (data.names[key] ? data.names[key] : key === "*" ? "Facility" : (data.members[key] || [key]).map((id) => data.names[id] || id).join(" + "));
   const refusal = (i) => (rows.r[i] === null ? null : data.refusals[rows.r[i]].replaceAll("_", " "));
 
   for (const link of document.querySelectorAll("[data-href]")) link.href = root + link.dataset.href;
@@ -278,7 +278,8 @@
   }
 
   /* ---- map and evidence ---- */
-  const evidence = (scene, kind) => (data.evidence[scene] ? root + "evidence/" + data.evidence[scene] + kind : null);
+  const CHIP = 0, OVERLAY = 1, STRIPS = 2;
+  const evidence = (scene, kind) => (data.evidence[scene] && data.evidence[scene][kind] ? root + "evidence/" + data.evidence[scene][kind] : null);
   const ramp = (share) => {
     if (share === null) return "#9aa0a8";
     const [a, b, f] = share < 0.5 ? [[76, 159, 216], [242, 211, 75], share * 2] : [[242, 211, 75], [214, 48, 29], share * 2 - 1];
@@ -330,11 +331,12 @@
   function chip(scene, title) {
     const frame = data.frames[scenes.cube[scene]];
     const layers = make("div", { class: "layers", style: "aspect-ratio:" + frame.width + "/" + frame.height });
-    layers.append(make("img", { src: evidence(scene, ".webp"), alt: title + ": scene " + scenes.id[scene], loading: "lazy" }));
+    layers.append(make("img", { src: evidence(scene, CHIP), alt: title + ": scene " + scenes.id[scene], loading: "lazy" }));
     if ($("overlay").checked) {
       const picture = svg("svg", { viewBox: "0 0 " + frame.width + " " + frame.height, "aria-hidden": "true" });
       picture.append(sidingLines(frame, () => ({ stroke: "#fff", "stroke-width": 1, "stroke-opacity": 0.75 })));
-      layers.append(make("img", { src: evidence(scene, ".overlay.svg"), alt: "Occupied track" + (scenes.gsd[scene] <= 1 ? " and single cars" : "") + " as detected" }), picture);
+      if (evidence(scene, OVERLAY)) layers.append(make("img", { src: evidence(scene, OVERLAY), alt: "Occupied track" + (scenes.gsd[scene] <= 1 ? " and single cars" : "") + " as detected" }));
+      layers.append(picture);
     }
     return make("figure", {}, layers, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene]));
   }
@@ -348,7 +350,7 @@
     if (drawable(scene)) {
       const earlier = before(scene);
       parts.push(make("div", { class: "chips" }, earlier === null ? null : chip(earlier, "Before"), chip(scene, "This scene")));
-      if (main !== undefined && rows.r[main] === null) parts.push(make("div", { class: "strips" }, make("img", { src: evidence(scene, ".strips.svg"), alt: "Image strips along each siding by chainage in metres, with the probability that the track is occupied", loading: "lazy" })));
+      if (evidence(scene, STRIPS)) parts.push(make("div", { class: "strips" }, make("img", { src: evidence(scene, STRIPS), alt: "Image strips along each siding by chainage in metres, with the probability that the track is occupied", loading: "lazy" })));
     } else parts.push(make("p", { class: "note" }, "No imagery of this scene is published."));
     box.replaceChildren(...parts);
     for (const line of $("table").tBodies[0].rows) line.classList.toggle("picked", Number(line.dataset.scene) === scene);

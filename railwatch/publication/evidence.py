@@ -1,0 +1,333 @@
+"""Evidence: what a count rests on, as pictures that a page loads when somebody asks.
+
+A scene has three objects: the chip (WebP), what was detected in it drawn to lie over the chip
+(SVG), and the strips along each siding with the probability of occupancy (SVG). They are named by
+what they are made of and kept beside the publications, so a new publication adds only what is new.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import pairwise
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.detection import Detection, Occupancy, Strip
+from railwatch.publication.content import (
+    Content,
+    Listed,
+    canonical,
+    publisher_fingerprint,
+)
+from railwatch.publication.frame import Frame, frame_of
+from railwatch.scene import NODATA, SceneRaster
+
+WEBP = "image/webp"
+SVG = "image/svg+xml"
+
+CAUSAL_FROM = 24
+"""Scenes from this index on rest on no later scene of their cube; earlier ones on the first so many
+(the record's rule of time)."""
+
+LOSSLESS_PIXELS = 300_000
+"""Larger chips are compressed with loss, at `QUALITY`; 10 m chips never are."""
+QUALITY = 88
+
+GREY = 128
+"""Shown where nothing was measured."""
+
+STRIP_WIDTH = 1000.0
+"""Width of a figure of strips, in its own units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One object of evidence."""
+
+    name: str
+    """Below `areas/{area}/evidence/`."""
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a scene's objects are called, before any is made."""
+
+    chip: str
+    overlay: str | None
+    """None where the scene was refused: there is nothing to draw."""
+    strips: str | None
+
+
+def frames(content: Content) -> dict[str, Frame]:
+    """Frame of each cube, by cube key."""
+    keys = dict.fromkeys(row.scene.cube_key for row in content.used if row.scene)
+    return {key: frame_of(content.reader.grid(key), content.area.sidings) for key in keys}
+
+
+def names(content: Content) -> dict[str, Names]:
+    """Name every scene's evidence by what it is made of, by item id.
+
+    What was detected depends on the scene, those before it in its cube, the sidings and the
+    detector; a chain of digests says so without reading any of it.
+    """
+    look = f"{publisher_fingerprint()} {content.siding_set}"
+    chains = _chains(content.used)
+    rows: dict[str, list[object]] = {}
+    for count in content.counts:
+        rows.setdefault(count.scene_id, []).append(
+            dict(asdict(count), snapshot="", published_at="")
+        )
+    named = {}
+    for listed in content.used:
+        facility = content.facility_by_scene.get(listed.item_id)
+        counted = facility is not None and facility.occupied_m is not None
+        chip = _short(look, listed.checksum, listed.scene.digest if listed.scene else "")
+        found = _short(
+            look, content.detector, chains[listed.item_id], canonical(rows.get(listed.item_id, []))
+        )
+        named[listed.item_id] = Names(
+            f"{listed.slug}-{chip}.webp",
+            f"{listed.slug}-{found}.overlay.svg" if counted else None,
+            f"{listed.slug}-{found}.strips.svg" if counted else None,
+        )
+    return named
+
+
+def all_names(named: Iterable[Names]) -> set[str]:
+    """Every object that is referred to."""
+    return {name for n in named for name in (n.chip, n.overlay, n.strips) if name is not None}
+
+
+def missing(
+    content: Content, frames: Mapping[str, Frame], named: Mapping[str, Names], have: frozenset[str]
+) -> Iterator[Picture]:
+    """Draw everything that is referred to and not in `have`."""
+    for listed in content.used:
+        if listed.scene is not None:
+            frame = frames[listed.scene.cube_key]
+            yield from pictures(content, listed, named[listed.item_id], frame, have)
+
+
+def pictures(
+    content: Content, listed: Listed, named: Names, frame: Frame, have: frozenset[str]
+) -> Iterator[Picture]:
+    """Draw those of a scene's objects that are not in `have`."""
+    if named.chip not in have:
+        raster = content.reader.pixels(listed.item_id, frame.rows, frame.columns)
+        yield Picture(named.chip, chip(raster), WEBP)
+    if named.overlay is None or named.strips is None or named.overlay in have:
+        return
+    detection = content.reader.detection(listed.item_id)
+    yield Picture(named.overlay, overlay(detection, frame), SVG)
+    yield Picture(named.strips, strips(detection), SVG)
+
+
+def chip(raster: SceneRaster, quality: int | None = None) -> bytes:
+    """Show a window as a person would want to see it: red, green, blue, or the first band in grey.
+
+    Contrast is stretched over the window's own 1st to 99th percentile, all bands alike, so hues
+    stay what they were and scenes of any sensor can be compared by eye. Small chips keep every
+    pixel as it is unless a `quality` (1-100) is named.
+    """
+    from PIL import Image
+
+    planes = np.stack([raster.values[i] for i in _shown(raster.bands)]).astype(np.float32)
+    planes[planes == NODATA] = np.nan
+    picture = Image.fromarray(_stretched(planes))
+    out = io.BytesIO()
+    lossless = quality is None and picture.width * picture.height <= LOSSLESS_PIXELS
+    picture.save(out, "WEBP", lossless=lossless, quality=80 if lossless else quality or QUALITY)
+    return out.getvalue()
+
+
+def overlay(detection: Detection, frame: Frame) -> bytes:
+    """Draw where tracks are occupied, and single cars, in the frame's pixels."""
+    segments = [
+        segment for occupancy in detection.occupancy for segment in _segments(occupancy, frame)
+    ]
+    cars = [
+        _points(frame.drawn(np.asarray(car.outline, dtype=np.float64))) for car in detection.cars
+    ]
+    text = (
+        _templates()
+        .get_template("overlay.svg.j2")
+        .render(
+            width=frame.width,
+            height=frame.height,
+            segments=segments,
+            cars=cars,
+            pixel=1.0 if frame.grid.gsd_m > 2 else 2.0 / frame.grid.gsd_m,
+        )
+    )
+    return text.encode()
+
+
+def strips(detection: Detection) -> bytes:
+    """Draw every strip over the probability that the track is occupied, one chainage axis each."""
+    curves = {occupancy.siding_id: occupancy for occupancy in detection.occupancy}
+    bands: Sequence[str] = detection.strips[0].bands if detection.strips else ()
+    longest = max(
+        (float(strip.chainage_m[-1]) for strip in detection.strips if strip.chainage_m.size),
+        default=1.0,
+    )
+    scale = STRIP_WIDTH / max(longest, 1.0)
+    limits = _limits([strip.values[_shown(bands)] for strip in detection.strips])
+    figures = [
+        _figure(strip, curves.get(strip.siding_id), scale, limits)
+        for strip in detection.strips
+        if strip.chainage_m.size > 1
+    ]
+    text = _templates().get_template("strips.svg.j2").render(figures=figures, width=STRIP_WIDTH)
+    return text.encode()
+
+
+def _figure(
+    strip: Strip, occupancy: Occupancy | None, scale: float, limits: tuple[float, float]
+) -> dict[str, object]:
+    """One strip: picture, curve, ticks, in the figure's units."""
+    from PIL import Image
+
+    step = float(np.median(np.diff(strip.chainage_m)))
+    first = float(strip.chainage_m[0]) - step / 2
+    last = float(strip.chainage_m[-1]) + step / 2
+    # North of the axis is drawn above it: offsets are to the left, so the greatest comes first.
+    order = np.argsort(-strip.offset_m)
+    values = strip.values[_shown(strip.bands)][:, order]
+    out = io.BytesIO()
+    Image.fromarray(_stretched(values, limits)).save(out, "PNG", optimize=True)
+    spacing = 50 if last - first < 700 else 100 if last - first < 1600 else 250
+    return {
+        "siding": strip.siding_id,
+        "image": base64.b64encode(out.getvalue()).decode(),
+        "x": round((first - min(first, 0.0)) * scale, 2),
+        "width": round((last - first) * scale, 2),
+        "curve": None if occupancy is None else _curve(occupancy, first, scale),
+        "ticks": [
+            (round((m - first) * scale, 2), m)
+            for m in range(int(np.ceil(first / spacing)) * spacing, int(last) + 1, spacing)
+        ],
+        "offsets": f"{np.min(strip.offset_m):+.0f} to {np.max(strip.offset_m):+.0f} m across",
+    }
+
+
+def _curve(occupancy: Occupancy, first: float, scale: float) -> str:
+    """Path of the probability, 0 at the bottom of a box of height 1; gaps where it is unknown."""
+    steps: list[str] = []
+    pen_down = False
+    for metre, share in zip(occupancy.chainage_m, occupancy.probability, strict=True):
+        if not np.isfinite(share):
+            pen_down = False
+            continue
+        steps.append(f"{'L' if pen_down else 'M'}{(metre - first) * scale:.1f} {1 - share:.3f}")
+        pen_down = True
+    return "".join(steps)
+
+
+def _segments(occupancy: Occupancy, frame: Frame) -> Iterator[tuple[str, str]]:
+    """(points, colour) of stretches of track with about the same probability."""
+    chainage = occupancy.chainage_m.astype(np.float64)
+    if chainage.size < 2:
+        return
+    half = float(np.median(np.diff(chainage))) / 2
+    level = np.where(
+        np.isfinite(occupancy.probability), np.round(occupancy.probability * 8), -1
+    ).astype(int)
+    edges = [0, *(np.flatnonzero(np.diff(level)) + 1).tolist(), level.size]
+    for start, end in pairwise(edges):
+        if level[start] <= 0:
+            continue
+        reach = np.array([chainage[start] - half, *chainage[start:end], chainage[end - 1] + half])
+        for line in frame.stretches(occupancy.siding_id, reach):
+            if len(line) > 1:
+                yield _points(line), _colour(level[start] / 8)
+
+
+def _points(drawn: npt.NDArray[np.float64]) -> str:
+    """SVG's list of points."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+
+
+def _colour(share: float) -> str:
+    """Blue for empty over yellow to red for full, as on the page's map."""
+    low, high, part = (
+        ((76, 159, 216), (242, 211, 75), share * 2)
+        if share < 0.5
+        else ((242, 211, 75), (214, 48, 29), share * 2 - 1)
+    )
+    mixed = (round(a + (b - a) * part) for a, b in zip(low, high, strict=True))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def _shown(bands: Sequence[str]) -> list[int]:
+    """Planes to show: red, green, blue where there are, else the first one."""
+    wanted = ("red", "green", "blue")
+    if all(band in bands for band in wanted):
+        return [bands.index(band) for band in wanted]
+    return [0]
+
+
+def _limits(planes: Iterable[npt.NDArray[np.float32]]) -> tuple[float, float]:
+    """1st and 99th percentile of all that was measured."""
+    known = [plane[np.isfinite(plane)] for plane in planes]
+    joined = np.concatenate(known) if known else np.empty(0, np.float32)
+    if not joined.size:
+        return 0.0, 1.0
+    low, high = np.percentile(joined, [1, 99])
+    return float(low), float(max(high, low + 1e-6))
+
+
+def _stretched(
+    planes: npt.NDArray[np.float32], limits: tuple[float, float] | None = None
+) -> npt.NDArray[np.uint8]:
+    """(band, y, x) to (y, x) or (y, x, 3) uint8."""
+    low, high = _limits([planes]) if limits is None else limits
+    bright = np.clip((planes - low) / (high - low), 0, 1) * 255
+    shown = np.where(np.isfinite(bright), np.rint(bright), GREY).astype(np.uint8)
+    return shown[0] if len(shown) == 1 else np.ascontiguousarray(np.moveaxis(shown, 0, -1))
+
+
+def _chains(used: Sequence[Listed]) -> dict[str, str]:
+    """Digest, by item id, of all scenes of its cube that the scene's counts may rest on."""
+    cubes: dict[str, list[Listed]] = {}
+    for listed in used:
+        if listed.scene is not None:
+            cubes.setdefault(listed.scene.cube_key, []).append(listed)
+    found = {}
+    for rows in cubes.values():
+        link, links = "", []
+        for row in rows:
+            link = _short(link, row.item_id, row.scene.digest if row.scene else "", row.checksum)
+            links.append(link)
+        for index, row in enumerate(rows):
+            found[row.item_id] = links[min(max(index, CAUSAL_FROM), len(rows) - 1)]
+    return found
+
+
+def _short(*said: str | bytes) -> str:
+    """Ten hex digits over some words."""
+    digest = hashlib.sha256()
+    for word in said:
+        digest.update(word if isinstance(word, bytes) else word.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:10]
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """Templates that escape what they are given."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("railwatch.publication.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

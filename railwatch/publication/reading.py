@@ -1,0 +1,191 @@
+"""Reading the record for publication: its content, and its evidence scene by scene.
+
+Everything that publishing asks of a `Record` is asked here. Scenes are read in batches, since a
+publication walks through them in order, and what was read last is kept for the next object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+from railwatch.area import Area
+from railwatch.count import FACILITY, Car, Count
+from railwatch.detection import Detection
+from railwatch.grid import Grid
+from railwatch.publication.content import (
+    Content,
+    Listed,
+    SceneReader,
+    Sensitivity,
+    Statement,
+    StatementKind,
+)
+from railwatch.record import Record, SceneEntry, Status
+from railwatch.scene import SceneRaster
+from railwatch.series import surges, with_records
+
+BATCH = 32
+"""Scenes whose evidence is read at a time."""
+
+KEPT_BYTES = 192 << 20
+"""Pixels kept in memory at most: a chip and two arrays are made of each window."""
+
+
+def content_of(
+    record: Record, area: Area, detector: str, *, sensitivity: Sensitivity | None = None
+) -> Content:
+    """Read what a publication of `area` says now, records and surges judged.
+
+    Parameters
+    ----------
+    record
+        Of the area, open for reading or writing.
+    area
+        Whose current siding set is published.
+    detector
+        Fingerprint of the detector whose counts are published.
+    sensitivity
+        How small a change would be seen, where that was measured.
+    """
+    snapshot = record.state_digest(area.sidings.digest)
+    counts = with_records(record.counts(area.sidings.digest, detector))
+    return Content(
+        area=area,
+        detector=detector,
+        snapshot=snapshot,
+        listed=tuple(listed(entry) for entry in record.entries() if entry.status in _LISTED),
+        counts=tuple(
+            sorted((dataclasses.replace(c, snapshot=snapshot) for c in counts), key=_order)
+        ),
+        reader=RecordReader(record, area.sidings.digest, detector),
+        statements=surge_statements(counts),
+        sensitivity=sensitivity,
+    )
+
+
+_LISTED = {Status.INGESTED, Status.REJECTED}
+"""Superseded versions of an acquisition are not listed: the version that counts is."""
+
+
+def listed(entry: SceneEntry) -> Listed:
+    """Take over what a publication says of an entry."""
+    return Listed(
+        item_id=entry.item_id,
+        scene=entry.scene,
+        rejection=entry.rejection if entry.status is Status.REJECTED else None,
+        detail=entry.detail,
+        checksum=entry.checksum,
+        spent_pu=entry.spent_pu,
+    )
+
+
+def _order(count: Count) -> tuple[float, str, bool, str]:
+    """By time, scene, facility first."""
+    acquired = count.acquired.timestamp()
+    return (acquired, count.scene_id, count.siding_id != FACILITY, count.siding_id)
+
+
+def surge_statements(counts: Sequence[Count]) -> tuple[Statement, ...]:
+    """State when each confirmed record began."""
+    return tuple(
+        Statement(
+            StatementKind.SURGE,
+            surge.likely,
+            surge.sentence,
+            scene_id=surge.confirmed_id,
+            probability=surge.probability,
+        )
+        for surge in surges(counts)
+    )
+
+
+class RecordReader:
+    """Evidence of a record, one detector and siding set: a `SceneReader`."""
+
+    def __init__(self, record: Record, siding_set: str, detector: str) -> None:
+        self._record = record
+        self._key = (siding_set, detector)
+        self._detections: dict[str, Detection] = {}
+        self._pixels: OrderedDict[tuple[str, int, int], SceneRaster] = OrderedDict()
+        self._held = 0
+
+    @cached_property
+    def _cubes(self) -> dict[str, list[str]]:
+        """Scene ids by cube key, by time."""
+        found: dict[str, list[str]] = {}
+        for entry in self._record.entries():
+            if entry.status is Status.INGESTED:
+                found.setdefault(entry.cube_key, []).append(entry.item_id)
+        return found
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[str, int]]:
+        """(cube key, place in time) by scene id."""
+        return {
+            scene_id: (key, i) for key, ids in self._cubes.items() for i, scene_id in enumerate(ids)
+        }
+
+    @cached_property
+    def _bands(self) -> dict[str, tuple[str, ...]]:
+        """Bands by scene id."""
+        return {e.item_id: e.scene.bands for e in self._record.entries() if e.scene is not None}
+
+    @cached_property
+    def _datasets(self) -> dict[str, xr.Dataset]:
+        """Lazy cube by key."""
+        return {key: self._record.cube(key) for key in self._cubes}
+
+    def grid(self, cube_key: str) -> Grid:
+        """Grid of a cube."""
+        return self._record.footprint(cube_key).grid
+
+    def pixels(self, scene_id: str, rows: slice, columns: slice) -> SceneRaster:
+        """Pixels of one scene in a window of its grid."""
+        key = (scene_id, rows.start, columns.start)
+        if key not in self._pixels:
+            cube_key, place = self._places[scene_id]
+            window = self._datasets[cube_key].isel(time=place, y=rows, x=columns)
+            bands = self._bands[scene_id]
+            values = window["values"].sel(band=list(bands)).to_numpy()
+            raster = SceneRaster(bands, np.ascontiguousarray(values), window["mask"].to_numpy())
+            self._pixels[key] = raster
+            self._held += raster.values.nbytes
+            while self._held > KEPT_BYTES and len(self._pixels) > 1:
+                self._held -= self._pixels.popitem(last=False)[1].values.nbytes
+        return self._pixels[key]
+
+    def detection(self, scene_id: str) -> Detection:
+        """Occupancy, cars and strips of one scene."""
+        if scene_id not in self._detections:
+            cube_key, place = self._places[scene_id]
+            self._detections = self._read(self._cubes[cube_key][place : place + BATCH])
+        return self._detections[scene_id]
+
+    @cached_property
+    def _cars(self) -> dict[str, tuple[Car, ...]]:
+        """Cars of all scenes: few, and kept in one place."""
+        return self._record.cars(*self._key)
+
+    def _read(self, scene_ids: list[str]) -> dict[str, Detection]:
+        """Read a batch."""
+        occupancy = self._record.occupancy(*self._key, scene_ids)
+        strips = self._record.strips(*self._key, scene_ids)
+        return {
+            scene_id: Detection(
+                scene_id,
+                (),
+                occupancy=occupancy.get(scene_id, ()),
+                cars=self._cars.get(scene_id, ()),
+                strips=strips.get(scene_id, ()),
+            )
+            for scene_id in scene_ids
+        }
+
+
+_: type[SceneReader] = RecordReader
