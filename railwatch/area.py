@@ -30,7 +30,9 @@ CAR_LENGTH_M = (13.9, 0.75)
 A 12-132 gondola is 13.92 m over couplers; four-axle tanks 12.02 m, boxcars 14.73 m.
 """
 
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""An area's id: a folder in stores and a word in addresses."""
+
 _COLLECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEYS = ("id", "name", "sidings", "sources", "car_length_m")
 _CAR_LENGTH_RANGE_M = (5.0, 40.0)
@@ -56,6 +58,12 @@ class Area:
     """Empty: every collection the archive holds."""
     car_length_m: tuple[float, float] = CAR_LENGTH_M
     """Mean and standard deviation between consists of a car's coupled length, metres."""
+
+    def __post_init__(self) -> None:
+        if not ID.fullmatch(self.id):
+            raise ValueError(f"an area's id is {ID.pattern}, got {shown(self.id)!r}")
+        if not self.sidings.sidings:
+            raise ValueError(f"{self.id}: an area has at least one siding")
 
     @property
     def collections(self) -> tuple[str, ...]:
@@ -105,7 +113,7 @@ def _area_id(document: Mapping) -> str:
     said = document.text("id")
     if said is None:
         raise document.place.key("id", None).error("is missing; write one such as `id: tumangang`")
-    if not _ID.fullmatch(said):
+    if not ID.fullmatch(said):
         raise document.items["id"].place.error(
             f"{shown(said)!r} is no id; use up to 63 lower-case letters, digits and hyphens, "
             "a letter or digit first"

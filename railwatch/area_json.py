@@ -63,9 +63,9 @@ class JsonText:
     """(byte,) int32, open brackets at each byte, strings left out."""
 
     @classmethod
-    def read(cls, path: Path) -> JsonText:
+    def read(cls, path: Path, max_bytes: int = MAX_BYTES) -> JsonText:
         """Read the file and count its brackets; `AreaError` where it is no small text file."""
-        text = read_text(path, MAX_BYTES)
+        text = read_text(path, max_bytes)
         bare = text.encode().replace(b"\\\\", b"__").replace(b'\\"', b"__")
         raw = np.frombuffer(bare, dtype=np.uint8)
         in_string = np.cumsum(raw == ord('"'), dtype=np.int32) & 1 == 1

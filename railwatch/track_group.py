@@ -30,6 +30,9 @@ ALIGNED = float(np.cos(np.deg2rad(15.0)))
 MAX_ID = 64
 """Longest group id, characters."""
 
+ABREAST_M = 30.0
+"""How far apart two tracks may lie and still share a length, at least; six track spacings."""
+
 _STEP_M = 5.0
 
 
@@ -120,7 +123,7 @@ def track_groups(sidings: SidingSet, gsd_m: float) -> tuple[TrackGroup, ...]:
     main = [siding.kind is SidingKind.MAIN for siding in sidings]
     limit_m = gsd_m / SEPARABLE
     together: dict[frozenset[int], list[int]] = {}
-    for pair in _parallel(tracks, 3.0 * limit_m):
+    for pair in _parallel(tracks, max(ABREAST_M, 3.0 * limit_m)):
         if main[pair.track] == main[pair.other]:
             tally = together.setdefault(frozenset((pair.track, pair.other)), [0, 0])
             tally[0] += len(pair.offset)

@@ -44,6 +44,10 @@ class LazyCommand:
 
 
 COMMANDS: dict[str, LazyCommand] = {
+    "area": LazyCommand(
+        "railwatch.cli.area:area",
+        "Check area files, or make them from an OpenStreetMap extract",
+    ),
     "counts": LazyCommand(
         "railwatch.cli.counts:counts",
         "Show what is published of an area: metres and cars with intervals, or the refusal",

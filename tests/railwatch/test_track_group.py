@@ -64,6 +64,19 @@ def test_most_of_the_common_length_decides():
     assert ids(parted_at(400), 10.0) == ["a+b"]
 
 
+def test_tracks_of_one_switch_stay_apart_for_a_sharp_sensor():
+    """Two tracks from one switch to another touch at both ends and are 5 m apart between."""
+    sidings = SidingSet(
+        (
+            siding("a", [[0, 0], [500, 0]]),
+            siding("b", [[0, 0], [30, 0.5], [75, 5], [425, 5], [470, 0.5], [500, 0]]),
+        )
+    )
+
+    assert ids(sidings, 0.5) == ["a", "b"]
+    assert ids(sidings, 10.0) == ["a+b"]
+
+
 def test_end_to_end_tracks_are_not_parallel():
     """A track and its continuation share no length."""
     sidings = SidingSet((siding("a", [[0, 0], [300, 0]]), siding("b", [[300, 0], [600, 0]])))
