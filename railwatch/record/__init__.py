@@ -1,13 +1,12 @@
 """The record of truth of an area, in Icechunk: see `railwatch.record.truth`."""
 
-from railwatch.record.entry import CHANGE_KEY, SceneEntry, Status
+from railwatch.record.entry import SceneEntry, Status
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch, Ticket, Written
 from railwatch.record.state import State
 from railwatch.record.truth import Ingested, Plan, Record
 
 __all__ = [
-    "CHANGE_KEY",
     "Batch",
     "Footprint",
     "Ingested",

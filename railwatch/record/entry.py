@@ -16,11 +16,7 @@ from typing import Any
 
 from railwatch.acquisition import newest_versions
 from railwatch.scene import Scene
-from railwatch.sources import Found
-
-CHANGE_KEY = "item_digest"
-"""Scene property in which a source may put a digest of the item and its files; a rejected scene is
-tried again when it changes. Where absent, the scene's own digest stands in."""
+from railwatch.sources import CHANGE_KEY, Found
 
 
 class Status(enum.StrEnum):

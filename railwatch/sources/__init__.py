@@ -17,6 +17,10 @@ import numpy.typing as npt
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
 
+CHANGE_KEY = "item_digest"
+"""Scene property in which a source may put a digest of the item and its files; a rejected scene is
+tried again when it changes. Where absent, the scene's own digest stands in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:

@@ -93,7 +93,7 @@ class FolderStore(Store, scheme="file"):
             return True
 
     def listed(self, prefix: str = "") -> Iterator[Listed]:
-        """Walk the folder; symbolic links to folders are not followed."""
+        """Walk the folder; links to folders are not followed, nor links to files outside."""
         top = self.file(prefix) if prefix else self.path
         if not top.is_dir():
             return
@@ -115,7 +115,7 @@ class FolderStore(Store, scheme="file"):
                     continue
                 if name.endswith("/"):
                     yield from self._walk(folder / entry.name, prefix + name)
-                elif entry.is_file():
+                elif entry.is_file() and not (entry.is_symlink() and self._outside(entry.path)):
                     yield Listed(prefix + name, entry.stat().st_size)
         except OSError as exc:
             raise StoreError(f"{folder}: cannot be listed: {exc.strerror}") from exc
@@ -134,10 +134,13 @@ class FolderStore(Store, scheme="file"):
     def file(self, key: str) -> Path:
         """Where an object's file is; `StoreError` where a symbolic link leads out of the store."""
         path = self.path / self.checked(key)
-        root = os.path.realpath(self.path)
-        if os.path.commonpath([root, os.path.realpath(path)]) != root:
+        if self._outside(path):
             raise StoreError(f"{key}: a symbolic link leads out of the store {self.url}")
         return path
+
+    def _outside(self, path: Path | str) -> bool:
+        root = os.path.realpath(self.path)
+        return os.path.commonpath([root, os.path.realpath(path)]) != root
 
     @contextlib.contextmanager
     def _locked(self, name: str, *, wait: bool) -> Iterator[None]:

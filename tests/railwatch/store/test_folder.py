@@ -82,6 +82,9 @@ def test_a_symbolic_link_does_not_lead_out_of_the_store(store, tmp_path):
         store.get("out/secret")
     with pytest.raises(StoreError, match="symbolic link"):
         store.put("out/secret", b"x")
+    (store.path / "file").symlink_to(tmp_path / "secret")
+    (store.path / "inside").symlink_to(store.path / "a")
+    assert list(store.list()) == ["a", "inside"]
 
 
 def test_a_second_holder_of_a_lock_is_told_who_has_it(store):

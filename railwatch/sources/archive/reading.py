@@ -1,0 +1,179 @@
+"""Reading one scene: its files opened, their windows placed on the grid, their masks applied."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from scipy import ndimage
+
+from railwatch.errors import SceneError
+from railwatch.grid import TILE_PX, Grid
+from railwatch.scene import NODATA, MaskClass, Rejection
+from railwatch.sources.archive import band as bands
+from railwatch.sources.archive import mask as masks
+from railwatch.sources.archive import tiff
+from railwatch.sources.archive.band import BandAt
+from railwatch.sources.archive.item import Item
+from railwatch.sources.archive.mask import MaskAt
+from railwatch.sources.archive.placing import Placing, parts_of
+from railwatch.store import Store
+
+
+class Reading:
+    """One scene being read onto the wanted tiles of a grid."""
+
+    def __init__(self, store: Store, item: Item, grid: Grid, tiles: npt.NDArray[np.bool_]) -> None:
+        self._store = store
+        self._item = item
+        self._grid = grid
+        self._tiles = tiles
+        self._parts = list(parts_of(tiles, grid.shape))
+        self._reached = False
+        self._says_missing = False
+
+    def values(self) -> npt.NDArray[np.uint16]:
+        """Read all bands: (band, y, x) uint16 as the cube stores them."""
+        out = np.full((len(self._item.bands), *self._grid.shape), NODATA, dtype=np.uint16)
+        places = sorted(enumerate(self._item.bands), key=lambda place: place[1].file)
+        for file, group in groupby(places, key=lambda place: place[1].file):
+            self._read_file(file, list(group), out)
+        if not self._says_missing:
+            _blank_fill(out)
+        self._blank_unwanted(out, int(NODATA))
+        return out
+
+    def mask(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+        """Read the masks: (y, x) uint8 `MaskClass`; no data where no band was measured."""
+        unmeasured = (values == NODATA).all(axis=0)
+        out = np.zeros(self._grid.shape, dtype=np.uint8)
+        for mask in self._item.masks:
+            self._apply(mask, out)
+        out[unmeasured] = MaskClass.NODATA
+        self._blank_unwanted(out, MaskClass.NODATA)
+        return out
+
+    def _apply(self, mask: MaskAt, out: npt.NDArray[np.uint8]) -> None:
+        """Put a mask's classes where no earlier mask said anything."""
+
+        def convert(raw: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+            return masks.classes_of(raw, mask)[None]
+
+        with tiff.opened(self._store, mask.file, self._item.scene.id) as dataset:
+            placing = self._placing(dataset, mask.asset, mask.file)
+            for part in self._parts:
+                fill = int(MaskClass.NODATA)
+                placed = placing.place(part, list(dataset.indexes), convert, fill, nearest=True)
+                if placed is not None:
+                    there = out[part.rows, part.cols]
+                    np.copyto(there, placed[0], where=there == MaskClass.CLEAR)
+
+    def why_empty(self) -> tuple[Rejection, str]:
+        """Reason and sentence for a scene without one measured pixel."""
+        first, *others = sorted({one.file for one in self._item.bands})
+        files = f"{first} and {len(others)} more" if others else first
+        if self._reached:
+            return Rejection.NODATA, f"{files}: no pixel over the sidings was measured"
+        return Rejection.OUTSIDE_AREA, f"{files}: the pixels do not reach the sidings"
+
+    def _read_file(
+        self, file: str, places: list[tuple[int, BandAt]], out: npt.NDArray[np.uint16]
+    ) -> None:
+        scene_id = self._item.scene.id
+        with tiff.opened(self._store, file, scene_id) as dataset:
+            for _, one in places:
+                if one.plane > dataset.count:
+                    raise SceneError(
+                        scene_id,
+                        Rejection.ASSET_UNREADABLE,
+                        f"{file}: has {dataset.count} planes, assets.{one.asset} names {one.plane}",
+                    )
+            placing = self._placing(dataset, places[0][1].asset, file)
+            planes = [one.plane for _, one in places]
+            alpha = tiff.alpha_plane(dataset)
+            own_mask = alpha is None and tiff.has_mask(dataset)
+            scalings = [self._scaling(one, dataset) for _, one in places]
+            nodatas = [_nodata(one, dataset) for _, one in places]
+            self._says_missing |= (
+                alpha is not None or own_mask or any(n is not None for n in nodatas)
+            )
+
+            def convert(raw: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+                read = np.stack(
+                    [
+                        bands.stored(raw[i], one.name, scalings[i], nodatas[i])
+                        for i, (_, one) in enumerate(places)
+                    ]
+                )
+                if alpha is not None:
+                    read[:, raw[-1] == 0] = NODATA
+                return read
+
+            wanted = planes if alpha is None else [*planes, alpha]
+            for part in self._parts:
+                placed = placing.place(part, wanted, convert, int(NODATA), masked=own_mask)
+                if placed is not None:
+                    self._reached = True
+                    for (i, _), plane in zip(places, placed, strict=True):
+                        out[i, part.rows, part.cols] = plane
+
+    def _scaling(self, one: BandAt, dataset: Any) -> bands.Scaling:
+        in_file = dataset.scales[one.plane - 1], dataset.offsets[one.plane - 1]
+        return bands.completed(
+            one.scaling,
+            dataset.dtypes[one.plane - 1],
+            in_file,
+            unsaid_offset=self._item.unsaid_offset,
+        )
+
+    def _placing(self, dataset: Any, asset: str, file: str) -> Placing:
+        """Find where a file lies: as it says itself, else as the item says of it."""
+        stated = self._item.stated[asset]
+        crs, transform = dataset.crs, dataset.transform
+        if crs is None and stated.code is not None:
+            try:
+                crs = CRS.from_user_input(stated.code)
+            except CRSError as exc:
+                raise SceneError(
+                    self._item.scene.id,
+                    Rejection.BAD_ITEM,
+                    f"assets.{asset}.proj:code: {stated.code!r} is no coordinate system",
+                ) from exc
+        if transform.is_identity and stated.transform:
+            transform = Affine(*stated.transform)
+        if crs is None or transform.is_identity or transform.is_degenerate:
+            raise SceneError(
+                self._item.scene.id,
+                Rejection.ASSET_UNREADABLE,
+                f"{file}: has no map coordinates, and assets.{asset} states no "
+                "proj:code and proj:transform",
+            )
+        return Placing(dataset, transform, crs, self._grid)
+
+    def _blank_unwanted(self, out: npt.NDArray[Any], fill: int) -> None:
+        for row, col in np.argwhere(~self._tiles).tolist():
+            rows = slice(row * TILE_PX, (row + 1) * TILE_PX)
+            out[..., rows, col * TILE_PX : (col + 1) * TILE_PX] = fill
+
+
+def _nodata(one: BandAt, dataset: Any) -> float | None:
+    """Return the value that means unmeasured: as the item says, else as the file does."""
+    if one.scaling.nodata is not None:
+        return one.scaling.nodata
+    said: float | None = dataset.nodatavals[one.plane - 1]
+    return said
+
+
+def _blank_fill(out: npt.NDArray[np.uint16]) -> None:
+    """Blank black borders of scenes that have no other way to say that nothing was measured.
+
+    Fill is black in every band and wide; a black pixel or two may be a shadow, and stay.
+    """
+    black = ((out == 0) | (out == NODATA)).all(axis=0)
+    fill = ndimage.binary_opening(black, np.ones((3, 3), dtype=np.bool_))
+    out[:, fill] = NODATA
