@@ -12,7 +12,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
@@ -32,7 +33,7 @@ from railwatch.sources.sentinel_hub.account import Account, Credentials
 from railwatch.sources.sentinel_hub.collection import Collection
 from railwatch.sources.sentinel_hub.patience import Pace, Patience, persist
 from railwatch.sources.sentinel_hub.script import evalscript
-from railwatch.sources.sentinel_hub.transport import Reply, Transport
+from railwatch.sources.sentinel_hub.transport import BrokenAnswerError, Reply, Transport
 from railwatch.sources.sentinel_hub.verdict import UnauthorisedError, check, said
 
 LOG = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Client(SentinelHubDownloadClient):
         subject: str,
         most_bytes: int,
         accept: Callable[[Reply], T],
+        charge: Callable[[Mapping[str, str]], None] | None = None,
     ) -> T:
         """Send a request until `accept` takes its answer or there is no point any more.
 
@@ -132,7 +134,9 @@ class Client(SentinelHubDownloadClient):
         most_bytes
             Largest answer that can be right.
         accept
-            Reads a complete answer; raises what `verdict.check` raises to refuse it.
+            Reads a complete success; raises `TransientError` to refuse it.
+        charge
+            Told the headers of every success, also of one that got lost on the way.
 
         Raises
         ------
@@ -148,9 +152,14 @@ class Client(SentinelHubDownloadClient):
             headers = {str(k): str(v) for k, v in self._prepare_headers(request).items()}
             used = headers.get("Authorization", "")
             method = request.request_type.value
-            reply = self.transport.exchange(method, url, headers, body, most_bytes)
             try:
-                return accept(reply)
+                reply = self.transport.exchange(method, url, headers, body, most_bytes)
+            except BrokenAnswerError as exc:
+                if charge is not None and exc.status == HTTPStatus.OK:
+                    charge(exc.headers)
+                raise
+            try:
+                check(reply, subject)
             except UnauthorisedError as exc:
                 logins += 1
                 if logins > 1:
@@ -160,6 +169,9 @@ class Client(SentinelHubDownloadClient):
                     ) from exc
                 self._forget(used)
                 raise
+            if charge is not None:
+                charge(reply.headers)
+            return accept(reply)
 
         return persist(self.patience, self.pace, subject, attempt)
 
@@ -167,7 +179,6 @@ class Client(SentinelHubDownloadClient):
         """Send what the library asks for, the catalog's pages above all."""
 
         def accept(reply: Reply) -> DownloadResponse:
-            check(reply, "catalog")
             _check_page(reply, request)
             return DownloadResponse(
                 request, reply.body, headers=dict(reply.headers), status_code=reply.status

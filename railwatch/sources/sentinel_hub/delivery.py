@@ -106,8 +106,7 @@ def _check_scenes(user_data: bytes, expected: Expected) -> None:
 
 def _decoded(content: bytes, expected: Expected) -> npt.NDArray[np.uint16]:
     """Compare an image's header with the request, then decode it."""
-    import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
     from rasterio.io import MemoryFile
 
     if not content.startswith(_TIFF_MAGIC):
@@ -117,7 +116,8 @@ def _decoded(content: bytes, expected: Expected) -> npt.NDArray[np.uint16]:
         with MemoryFile(content) as memory, memory.open(driver="GTiff") as image:
             _check_header(image, expected)
             values: npt.NDArray[np.uint16] = image.read()
-    except (RasterioError, rasterio.errors.CRSError) as exc:
+    except (RasterioError, CRSError, NotGeoreferencedWarning) as exc:
+        # The warning is an exception where an application asks for that.
         raise TransientError(f"answer is no readable TIFF: {exc}") from exc
     return values
 

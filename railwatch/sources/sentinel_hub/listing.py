@@ -139,7 +139,7 @@ def _scene(item: Mapping[str, Any], collection: Collection) -> Scene:
 def _pass_of(scene: Scene) -> str:
     """Name the pass a scene belongs to: datatake or orbit, else the scene alone."""
     named = scene.properties.get("sh:pass")
-    return f"{scene.platform} {scene.orbit} {named}" if named else scene.id
+    return f"{scene.platform} {named}" if named else scene.id
 
 
 def _merged(

@@ -81,6 +81,8 @@ def cheapest_cover(
         bottom, right = min(bottom, grid.shape[0]), min(right, grid.shape[1])
         return Rectangle(top, left, bottom - top, right - left)
 
+    a_tile = price(TILE_PX * _EXACT_TILES, TILE_PX * _EXACT_TILES) / _EXACT_TILES**2
+
     @functools.cache
     def best(box: _Box) -> tuple[float, tuple[Rectangle, ...]]:
         trimmed = _trimmed(box, counts)
@@ -92,6 +94,8 @@ def cheapest_cover(
         found: tuple[float, tuple[Rectangle, ...]] = (np.inf, ())
         if max(whole.rows, whole.columns) <= MAX_SIDE_PX:
             found = (price(whole.columns, whole.rows) + REQUEST_PU, (whole,))
+            if found[0] <= _wanted(box, counts) * a_tile + 2 * REQUEST_PU:
+                return found  # two requests for nothing but wanted tiles cost no less
         for first, second in _cuts(box):
             one, other = best(first), best(second)
             if one[0] + other[0] < found[0]:
@@ -99,6 +103,13 @@ def cheapest_cover(
         return found
 
     return tuple(sorted(best((0, tiles.shape[0], 0, tiles.shape[1]))[1]))
+
+
+def _wanted(box: _Box, counts: npt.NDArray[np.int64]) -> int:
+    """Count the wanted tiles of a box."""
+    top, bottom, left, right = box
+    corners = counts[bottom, right] - counts[top, right] - counts[bottom, left] + counts[top, left]
+    return int(corners)
 
 
 def _trimmed(box: _Box, counts: npt.NDArray[np.int64]) -> _Box | None:

@@ -39,7 +39,6 @@ from railwatch.sources.sentinel_hub.price import Budget, processing_units, respo
 from railwatch.sources.sentinel_hub.rectangle import Rectangle, cheapest_cover
 from railwatch.sources.sentinel_hub.spool import Paid, Spool, request_digest
 from railwatch.sources.sentinel_hub.transport import Bounds, Reply, Transport
-from railwatch.sources.sentinel_hub.verdict import check
 
 if TYPE_CHECKING:
     from railwatch.sources.sentinel_hub.client import Hub
@@ -204,14 +203,15 @@ class SentinelHubSource:
         price_pu = processing_units(collection, *size)
         with self.budget.paying(price_pu) as charged:
 
+            def charge(headers: Mapping[str, str]) -> None:
+                charged.append(_charged(headers, price_pu))
+
             def accept(reply: Reply) -> tuple[npt.NDArray[np.uint16], bytes]:
-                check(reply, scene.id)
-                charged.append(_charged(reply, price_pu))
                 return unpacked(reply.body, expected), reply.body
 
             try:
                 planes, body = self._hub().client.send(
-                    request, scene.id, expected.most_bytes, accept
+                    request, scene.id, expected.most_bytes, accept, charge
                 )
             except QuotaError as exc:
                 self.budget.close(str(exc))
@@ -282,10 +282,10 @@ class SentinelHubSource:
         return not (late or early or cloudy)
 
 
-def _charged(reply: Reply, price_pu: float) -> float:
+def _charged(headers: Mapping[str, str], price_pu: float) -> float:
     """Read what the service says it charged; the price where it says nothing usable."""
     try:
-        charged = float(reply.headers.get(_SPENT, "nan"))
+        charged = float(headers.get(_SPENT, "nan"))
     except ValueError:
         charged = float("nan")
     return charged if 0 <= charged < 1e6 else price_pu

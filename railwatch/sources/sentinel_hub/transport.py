@@ -43,6 +43,19 @@ class Bounds:
     """How long the service may work before it answers."""
 
 
+class BrokenAnswerError(TransientError):
+    """An exchange ended before its answer was whole."""
+
+    kind = "broken_answer"
+
+    def __init__(self, message: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status if the answer got that far, else 0."""
+        self.headers = headers
+        """Names in lower case; a success may have been charged for although it got lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A complete HTTP answer."""
@@ -83,12 +96,13 @@ class Transport:
 
         Raises
         ------
-        TransientError
+        BrokenAnswerError
             The connection failed, the answer was cut short, too slow or too large.
         """
         where = urlsplit(url)
         started = time.monotonic()
         connection = self._connection(where)
+        begun = _Begun()
         expired = threading.Event()
 
         def expire() -> None:
@@ -99,55 +113,31 @@ class Transport:
         watch.daemon = True
         watch.start()
         try:
-            reply, reusable = self._exchange(connection, method, where, headers, body, most_bytes)
+            _send(connection, self.bounds, method, where, headers, body)
+            content = b"".join(self._parts(begun.read(connection, self.bounds), most_bytes))
+            _check_in_time(expired)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             connection.close()
             spent = time.monotonic() - started
             why = "no complete answer" if expired.is_set() else f"{type(exc).__name__}: {exc}"
-            raise TransientError(f"{where.netloc}: {why} in {spent:.1f} s") from exc
+            message = f"{where.netloc}: {why} in {spent:.1f} s"
+            raise BrokenAnswerError(message, begun.status, begun.headers) from exc
         except BaseException:
             connection.close()
             raise
         finally:
             watch.cancel()
-        if reusable and not expired.is_set():
+        if begun.reusable:
             with self._lock:
                 key = f"{where.scheme}://{where.netloc}"
                 self._idle.append((key, time.monotonic(), connection))
         else:
             connection.close()
-        return reply
+        return Reply(begun.status, begun.headers, content)
 
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        where: SplitResult,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        most_bytes: int,
-    ) -> tuple[Reply, bool]:
-        """Send and read; also whether the connection can be used again."""
-        if connection.sock is None:
-            connection.connect()
-        connection.sock.settimeout(self.bounds.think_s)
-        target = where.path or "/"
-        if where.query:
-            target += f"?{where.query}"
-        connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
-        response = connection.getresponse()
-        connection.sock and connection.sock.settimeout(self.bounds.grace_s)
-        given = {name.lower(): value for name, value in response.getheaders()}
-        if given.get("content-encoding", "identity") != "identity":
-            raise ValueError(f"answer is packed with {given['content-encoding']!r}, unasked")
-        content = b"".join(self._parts(response, given, most_bytes))
-        return Reply(response.status, given, content), not response.will_close
-
-    def _parts(
-        self, response: http.client.HTTPResponse, headers: Mapping[str, str], most_bytes: int
-    ) -> Iterator[bytes]:
+    def _parts(self, response: http.client.HTTPResponse, most_bytes: int) -> Iterator[bytes]:
         """Read a body piece by piece, watching its size and rate."""
-        declared = headers.get("content-length")
+        declared = response.getheader("Content-Length")
         if declared is not None and int(declared) > most_bytes:
             raise ValueError(f"answer of {declared} bytes where at most {most_bytes} fit")
         started, received = time.monotonic(), 0
@@ -182,6 +172,46 @@ class Transport:
         return fresh or _open(where, self.bounds.connect_s)
 
 
+@dataclass
+class _Begun:
+    """As much of an answer as there is so far."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    reusable: bool = False
+
+    def read(
+        self, connection: http.client.HTTPConnection, bounds: Bounds
+    ) -> http.client.HTTPResponse:
+        """Wait for the headers of the answer."""
+        response = connection.getresponse()
+        if connection.sock is not None:
+            connection.sock.settimeout(bounds.grace_s)
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.reusable = not response.will_close
+        packed = self.headers.get("content-encoding", "identity")
+        if packed != "identity":
+            raise ValueError(f"answer is packed with {packed!r}, unasked")
+        return response
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    bounds: Bounds,
+    method: str,
+    where: SplitResult,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> None:
+    """Send a request, connecting first where that has not been done."""
+    if connection.sock is None:
+        connection.connect()
+    connection.sock.settimeout(bounds.think_s)
+    target = (where.path or "/") + (f"?{where.query}" if where.query else "")
+    connection.request(method, target, body, {**headers, "Accept-Encoding": "identity"})
+
+
 def _open(where: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     """Make a connection, through the environment's proxy where it names one for this host."""
     host, port = where.hostname or "", where.port
@@ -197,6 +227,12 @@ def _open(where: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     )
     connection.set_tunnel(host, port or 443)
     return connection
+
+
+def _check_in_time(expired: threading.Event) -> None:
+    """Refuse what came of a connection that was cut: headers cut off read as headers that ended."""
+    if expired.is_set():
+        raise TimeoutError
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import rasterio.features
+import shapely
 from rasterio.transform import Affine
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 
 from railwatch.testing.sentinel_hub.answer import bad_payload, wrapped
 from railwatch.testing.sentinel_hub.rules import ERROR_NAMES
@@ -140,5 +140,9 @@ def _clip(geometry: dict[str, Any]) -> BaseGeometry:
 def in_wgs84(geometry: BaseGeometry, epsg: int) -> BaseGeometry:
     """Project a geometry of a request to longitude and latitude."""
     to_wgs84 = pyproj.Transformer.from_crs(epsg, 4326, always_xy=True)
-    moved: BaseGeometry = transform_geometry(to_wgs84.transform, geometry)
-    return moved
+
+    def moved(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.column_stack(to_wgs84.transform(points[:, 0], points[:, 1]))
+
+    projected: BaseGeometry = shapely.transform(geometry, moved)
+    return projected
