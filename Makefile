@@ -42,6 +42,9 @@ quick: env
 docs: env  ## write docs/cli.md from the commands' own help
 	@$(BIN)/python -m railwatch.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 
+evaluate: env  ## render fresh places, count them, judge the figures; QUICK=1, SEED=n
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.evaluate --plots docs/method/plots $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
+
 lock: env  ## pin what pyproject.toml allows, for every supported Python
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	  --no-emit-index-url --group dev pyproject.toml --extra sentinelhub --extra osm --extra testing -o constraints.txt

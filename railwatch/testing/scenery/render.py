@@ -7,7 +7,7 @@ and finer each scene is drawn by itself. Cars come from `railwatch.injection` at
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from railwatch.coverage import Float, Float32
 from railwatch.grid import Grid
 from railwatch.injection import Consist, inject, points_on
 from railwatch.rolling_stock import SPECTRAL_BANDS, Panel, Spectrum
-from railwatch.siding import SidingKind
+from railwatch.siding import Siding, SidingKind
 from railwatch.testing.scenery import ground as grounds
 from railwatch.testing.scenery.archive import write_scene
 from railwatch.testing.scenery.ground import Day, Ground, lay_ground, look_closely, sampled
@@ -95,7 +95,7 @@ def render(
         else:
             planes, classes = camera.photograph(fitted, stays, sky)
         write_scene(outputs.archive, sensor, scene_id, fitted, planes, classes)
-        truths.append(_truth(place, sensor, scene_id, fitted, stays, sky))
+        truths.append(camera.truth(scene_id, fitted, stays, sky))
         if progress is not None:
             progress(number + 1, len(conditions))
     return write_truth(outputs.truth, truths)
@@ -110,6 +110,8 @@ class _Camera:
     sigma_px: float
     grids: tuple[Grid, ...]
     """The full grid, and the coarser one of bands with longer pixels."""
+    declared: tuple[_Declared, ...]
+    """One a track of the place."""
     layers: dict[float, Ground] = field(default_factory=dict)
 
     @classmethod
@@ -118,7 +120,9 @@ class _Camera:
         ring = (150.0 if fine else 400.0) if ring_m is None else ring_m
         grid = place.grid(sensor.gsd_m, ring, multiple=2)
         low, high = sensor.psf_sigma_px
-        camera = cls(place, sensor, low + (high - low) * place.draw.psf, (grid,))
+        utm = pyproj.CRS.from_epsg(place.epsg)
+        declared = tuple(_Declared.of(siding, utm) for siding in place.sidings)
+        camera = cls(place, sensor, low + (high - low) * place.draw.psf, (grid,), declared)
         for gsd in sorted({sensor.band_gsd_m(b) for b in sensor.bands} - {grid.gsd_m}):
             half = (grid.shape[0] // 2, grid.shape[1] // 2)
             camera.grids = (*camera.grids, replace(grid, gsd_m=gsd, shape=half))
@@ -152,6 +156,39 @@ class _Camera:
                 error += conditions.noise * rng.standard_normal(grid.shape, dtype=np.float32)
                 planes[band] = (grid, np.maximum(plane + error, 1e-4).astype(np.float32))
         return planes, classes
+
+    def truth(
+        self, scene_id: str, conditions: Conditions, stays: Sequence[Stay], sky: Sky
+    ) -> SceneTruth:
+        """Write down what stood there; trains on main lines are not stored cars."""
+        cars: list[TruthCar] = []
+        for stay in stays:
+            if not self.declared[stay.track].main:
+                cars += self.declared[stay.track].cars(self.place, stay)
+        return SceneTruth(
+            scene_id,
+            self.sensor.collection,
+            conditions.acquired,
+            self.sensor.gsd_m,
+            conditions.regime,
+            round(conditions.light.sun_elevation_deg, 2),
+            (round(conditions.shift_m[0], 3), round(conditions.shift_m[1], 3)),
+            self._clouded(conditions, sky),
+            conditions.thin_cloud,
+            conditions.roof_masked,
+            any(stay.speed_m_s > 0 for stay in stays),
+            self.place.draw.cargo > 0,
+            tuple(cars),
+        )
+
+    def _clouded(self, conditions: Conditions, sky: Sky) -> float:
+        """Share of the sidings under cloud or its shadow."""
+        if conditions.cloud == 0:
+            return 0.0
+        points = np.concatenate([each.samples for each in self.declared])
+        rows, cols = sky.grid.pixel(points[:, 0], points[:, 1])
+        hidden = sky.clouded()[np.rint(rows).astype(int), np.rint(cols).astype(int)]
+        return round(float(hidden.mean()), 4)
 
     def _below(
         self, conditions: Conditions, stays: Sequence[Stay], grid: Grid, bands: tuple[str, ...]
@@ -296,67 +333,37 @@ def _tree_shadow(place: Place, grid: Grid, conditions: Conditions, sigma: float)
     return np.asarray(ndimage.gaussian_filter(shadow, sigma / grid.gsd_m), dtype=np.float32)
 
 
-def _truth(
-    place: Place,
-    sensor: Sensor,
-    scene_id: str,
-    conditions: Conditions,
-    stays: Sequence[Stay],
-    sky: Sky,
-) -> SceneTruth:
-    cars, moving = [], False
-    utm = pyproj.CRS.from_epsg(place.epsg)
-    for stay in stays:
-        moving |= stay.speed_m_s > 0
-        siding = list(place.sidings)[stay.track]
-        if siding.kind is SidingKind.MAIN:
-            continue
-        declared = shapely.LineString(siding.projected(utm))
-        track = place.tracks[stay.track]
-        spans = stay.consist.intervals()
-        ends = [
-            shapely.line_locate_point(declared, shapely.points(points_on(track, spans[:, side])))
-            for side in (0, 1)
-        ]
-        for (a, b), vehicle, (rear, front) in zip(
-            spans.tolist(), stay.consist.vehicles, np.transpose(ends).tolist(), strict=True
-        ):
-            cars.append(
-                TruthCar(
-                    siding.id,
-                    round(min(rear, front), 3),
-                    round(max(rear, front), 3),
-                    vehicle.kind,
-                    vehicle.freight,
-                    vehicle.tarp,
-                    not place.hidden(stay.track, a, b),
-                    stay.static,
-                )
-            )
-    return SceneTruth(
-        scene_id,
-        sensor.collection,
-        conditions.acquired,
-        sensor.gsd_m,
-        conditions.regime,
-        round(conditions.light.sun_elevation_deg, 2),
-        (round(conditions.shift_m[0], 3), round(conditions.shift_m[1], 3)),
-        _clouded(place, sky, utm),
-        conditions.thin_cloud,
-        conditions.roof_masked,
-        moving,
-        place.draw.cargo > 0,
-        tuple(cars),
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Declared:
+    """A siding as declared: what truth and cloud are measured along."""
 
+    id: str
+    main: bool
+    line: shapely.LineString
+    samples: Float
+    """(sample, xy) every 10 m."""
 
-def _clouded(place: Place, sky: Sky, utm: pyproj.CRS) -> float:
-    """Share of the sidings under cloud or its shadow."""
-    hidden = sky.clouded()
-    seen: list[npt.NDArray[np.bool_]] = []
-    for siding in place.sidings:
+    @classmethod
+    def of(cls, siding: Siding, utm: pyproj.CRS) -> _Declared:
         track = Track.of(siding, utm)
-        points = points_on(track, track.samples(sky.grid.gsd_m))
-        rows, cols = sky.grid.pixel(points[:, 0], points[:, 1])
-        seen.append(hidden[np.rint(rows).astype(int), np.rint(cols).astype(int)])
-    return round(float(np.concatenate(seen).mean()), 4)
+        main = siding.kind is SidingKind.MAIN
+        return cls(siding.id, main, track.line, points_on(track, track.samples(10.0)))
+
+    def cars(self, place: Place, stay: Stay) -> Iterator[TruthCar]:
+        """Place a consist's vehicles along the declared line."""
+        spans = stay.consist.intervals()
+        points = points_on(place.tracks[stay.track], spans)
+        ends = shapely.line_locate_point(self.line, shapely.points(points))
+        for (a, b), at, vehicle in zip(
+            spans.tolist(), ends.tolist(), stay.consist.vehicles, strict=True
+        ):
+            yield TruthCar(
+                self.id,
+                round(min(at), 3),
+                round(max(at), 3),
+                vehicle.kind,
+                vehicle.freight,
+                vehicle.tarp,
+                not place.hidden(stay.track, a, b),
+                stay.static,
+            )

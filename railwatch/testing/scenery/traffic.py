@@ -17,6 +17,9 @@ CLEARANCE_M = 3.0
 """Between two consists on one track."""
 
 
+WARM_UP_DAYS = 21
+
+
 @dataclass(frozen=True, slots=True)
 class Stay:
     """A consist on a track."""
@@ -66,22 +69,28 @@ class TrafficDraw:
 def draw_traffic(place: Place, draw: TrafficDraw, start: dt.date, end: dt.date) -> Traffic:
     """Let consists come and go day by day so that the yard follows `draw.level`."""
     rng = np.random.default_rng([draw.seed, 4])
+    # The yard is in use before the first scene is taken.
+    start -= dt.timedelta(days=WARM_UP_DAYS)
     yard = _Yard(place, [])
     if draw.static_cars:
         consist = draw_consist(rng, draw.static_cars, mixed=1.0)
         yard.park(rng, consist, _noon(start), _noon(end) + dt.timedelta(days=3650), static=True)
     mood = rng.normal(0.0, draw.wander)
+    gone_by: list[Stay] = []
     for number in range((end - start).days + 1):
         day = start + dt.timedelta(days=number)
+        now = _noon(day)
+        gone_by += [s for s in yard.stays if s.departs <= now]
+        yard.stays = [s for s in yard.stays if s.departs > now]
         # An Ornstein-Uhlenbeck walk with a memory of about a week.
         mood += -mood / 7.0 + rng.normal(0.0, draw.wander * math.sqrt(2.0 / 7.0))
         target = draw.level(day) * math.exp(mood - draw.wander**2 / 2.0)
-        here = [s for s in yard.stays if s.arrives <= _noon(day) < s.departs and not s.static]
+        here = [s for s in yard.stays if not s.static]
         count = sum(len(s.consist.vehicles) for s in here)
         rng.shuffle(here)
         while here and count > target + 2.0:
             gone = here.pop()
-            yard.stays[yard.stays.index(gone)] = replace(gone, departs=_noon(day))
+            yard.stays[yard.stays.index(gone)] = replace(gone, departs=now)
             count -= len(gone.consist.vehicles)
         for _ in range(12):
             missing = target - count
@@ -91,10 +100,10 @@ def draw_traffic(place: Place, draw: TrafficDraw, start: dt.date, end: dt.date) 
             consist = draw_consist(
                 rng, size, mixed=draw.mixed, kinds=draw.kinds, locomotive=rng.random() < 0.06
             )
-            leaves = _noon(day) + dt.timedelta(days=max(1.0, rng.exponential(draw.stay_days)))
-            if yard.park(rng, consist, _noon(day), leaves):
+            leaves = now + dt.timedelta(days=max(1.0, rng.exponential(draw.stay_days)))
+            if yard.park(rng, consist, now, leaves):
                 count += size
-    return Traffic((*yard.stays, *_passing(rng, place, draw, start, end)))
+    return Traffic((*gone_by, *yard.stays, *_passing(rng, place, draw, start, end)))
 
 
 def _noon(day: dt.date) -> dt.datetime:
