@@ -52,6 +52,14 @@ COMMANDS: dict[str, LazyCommand] = {
         "railwatch.cli.counts:counts",
         "Show what is published of an area: metres and cars with intervals, or the refusal",
     ),
+    "export": LazyCommand(
+        "railwatch.cli.export:export_command",
+        "Write all imagery, strips, occupancy and counts of AREA (its YAML file) as plain Zarr v3",
+    ),
+    "history": LazyCommand(
+        "railwatch.cli.history:history_command",
+        "List the publications of an area that are kept, oldest first",
+    ),
     "reference": LazyCommand(
         "railwatch.cli.reference_counts:reference",
         "Keep analysts' reference counts, which put intervals right",

@@ -9,18 +9,24 @@ Derived from the record and rebuildable at any time; docs/consumers.md specifies
 """
 
 from railwatch.publication.content import Content, Listed, Sensitivity, Statement, StatementKind
+from railwatch.publication.history import Collected, Manifest, Retention, collect, history
 from railwatch.publication.pointer import Pointer
 from railwatch.publication.switch import Publication, current_pointer, publish, publish_content
 
 __all__ = [
+    "Collected",
     "Content",
     "Listed",
+    "Manifest",
     "Pointer",
     "Publication",
+    "Retention",
     "Sensitivity",
     "Statement",
     "StatementKind",
+    "collect",
     "current_pointer",
+    "history",
     "publish",
     "publish_content",
 ]

@@ -5,6 +5,8 @@ Chips of one cube share a frame, so lines drawn over one lie right over all.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -75,16 +77,28 @@ class Frame:
 
 def frame_of(grid: Grid, sidings: SidingSet) -> Frame:
     """Cut the window of `grid` that shows all sidings and `MARGIN_M` around them."""
-    tracks = {siding.id: siding.projected(grid.crs) for siding in sidings}
-    points = np.concatenate(list(tracks.values()))
+    whole = whole_frame(grid, sidings)
+    points = np.concatenate(list(whole.tracks.values()))
     west, south = points.min(axis=0) - MARGIN_M
     east, north = points.max(axis=0) + MARGIN_M
     row, column = grid.pixel(np.array([west, east]), np.array([north, south]))
     rows, columns = grid.shape
+    return dataclasses.replace(
+        whole,
+        rows=slice(max(0, math.floor(row[0] + 0.5)), min(rows, math.ceil(row[1] + 0.5))),
+        columns=slice(
+            max(0, math.floor(column[0] + 0.5)), min(columns, math.ceil(column[1] + 0.5))
+        ),
+    )
+
+
+def whole_frame(grid: Grid, sidings: SidingSet) -> Frame:
+    """Take all of `grid` as the window."""
+    rows, columns = grid.shape
     return Frame(
         grid,
-        slice(max(0, int(np.floor(row[0] + 0.5))), min(rows, int(np.ceil(row[1] + 0.5)))),
-        slice(max(0, int(np.floor(column[0] + 0.5))), min(columns, int(np.ceil(column[1] + 0.5)))),
-        tracks,
+        slice(0, rows),
+        slice(0, columns),
+        {siding.id: siding.projected(grid.crs) for siding in sidings},
         {group.id: group for group in track_groups(sidings, grid.gsd_m)},
     )

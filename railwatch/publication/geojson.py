@@ -21,6 +21,9 @@ SIDING_COLUMNS: dict[str, str] = {
     "siding_id": "string",
     "name": "string",
     "kind": "string",
+    "valid_from": "string",
+    "valid_to": "string",
+    "visible": "bool",
     "counted_as": "string",
     "acquired": "time",
     "scene_id": "string",
@@ -38,6 +41,9 @@ SIDING_COLUMNS: dict[str, str] = {
     "detector": "string",
 }
 """Properties of a siding, by type; `counted_as` is the `siding_id` of the row they come from."""
+
+STATE = tuple(name for name in SIDING_COLUMNS if name not in {"siding_id", "name", "kind"})[3:-3]
+"""Properties that come from the latest count."""
 
 CAR_COLUMNS: dict[str, str] = {
     "siding_id": "string",
@@ -86,6 +92,9 @@ def siding_features(content: Content) -> list[Feature]:
                 "siding_id": siding.id,
                 "name": siding.name,
                 "kind": siding.kind.value,
+                "valid_from": None if siding.valid_from is None else str(siding.valid_from),
+                "valid_to": None if siding.valid_to is None else str(siding.valid_to),
+                "visible": siding.visible,
                 **_state(latest.get(siding.id)),
                 "last_refusal": _refusal(refused.get(siding.id)),
                 "siding_set": content.siding_set,
@@ -99,7 +108,7 @@ def siding_features(content: Content) -> list[Feature]:
 def _state(count: Count | None) -> dict[str, Any]:
     """Properties that come from a count; all null where there is none."""
     if count is None:
-        return dict.fromkeys(list(SIDING_COLUMNS)[3:15])
+        return dict.fromkeys(STATE)
     share = None
     if count.occupied_m is not None and count.visible_m > 0:
         share = count.occupied_m / count.visible_m

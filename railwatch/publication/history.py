@@ -1,62 +1,187 @@
-"""History: the publications an area has had, and which of them are still kept."""
+"""History: the publications an area has had, and removing those that nobody needs any more.
+
+`areas/{area}/history/{id}.json` is a publication's manifest. It is written before the first object
+of its folder, as incomplete, and again when the folder is whole; so whatever a killed publisher or
+collector leaves behind is known by name, and a folder without a whole manifest is never read.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
+from railwatch.errors import IntegrityError
 from railwatch.publication.content import utc
+from railwatch.publication.pointer import (
+    Pointer,
+    evidence_key,
+    folder_key,
+    manifest_key,
+    pointer_key,
+)
+from railwatch.store import Store
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What one publication's folder holds; it exists when the folder is complete."""
+    """What one publication's folder holds."""
 
     publication: str
     area_id: str
     published_at: dt.datetime
+    """When it was first published; of an incomplete one, when writing it began."""
     siding_set: str
     detector: str
     snapshot: str
-    scenes: int
+    complete: bool = False
+    """False: being written, cut short, or being removed."""
+    scenes: int = 0
     """Scenes the record listed."""
-    objects: dict[str, tuple[int, str]]
+    objects: dict[str, tuple[int, str]] = field(default_factory=dict)
     """(bytes, sha256) by path below the folder."""
-    evidence: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
     """Names below `areas/{area}/evidence/` that the folder refers to, shared with others."""
-    blocks: dict[str, str]
+    blocks: dict[str, str] = field(default_factory=dict)
     """What each block of the published Zarr is made of, by the block's path below the folder."""
+
+    @property
+    def key(self) -> str:
+        """Where the manifest is."""
+        return manifest_key(self.area_id, self.publication)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the folder."""
+        return sum(size for size, _ in self.objects.values())
 
     def to_json(self) -> bytes:
         """Spell the manifest."""
-        said = {
-            "publication": self.publication,
-            "area_id": self.area_id,
-            "published_at": utc(self.published_at),
-            "siding_set": self.siding_set,
-            "detector": self.detector,
-            "snapshot": self.snapshot,
-            "scenes": self.scenes,
-            "objects": self.objects,
-            "evidence": self.evidence,
-            "blocks": self.blocks,
-        }
+        said = dataclasses.asdict(self) | {"published_at": utc(self.published_at)}
         return json.dumps(said, indent=1).encode() + b"\n"
 
     @classmethod
-    def from_json(cls, data: bytes) -> Manifest:
-        """Read a manifest."""
-        said = json.loads(data)
-        return cls(
-            publication=said["publication"],
-            area_id=said["area_id"],
-            published_at=dt.datetime.fromisoformat(said["published_at"]),
-            siding_set=said["siding_set"],
-            detector=said["detector"],
-            snapshot=said["snapshot"],
-            scenes=said["scenes"],
-            objects={path: (size, sha256) for path, (size, sha256) in said["objects"].items()},
-            evidence=tuple(said["evidence"]),
-            blocks=said["blocks"],
-        )
+    def from_json(cls, key: str, data: bytes) -> Manifest:
+        """Read a manifest.
+
+        Raises
+        ------
+        IntegrityError
+            The object at `key` is not a manifest.
+        """
+        try:
+            said = json.loads(data)
+            said["published_at"] = dt.datetime.fromisoformat(said["published_at"])
+            said["objects"] = {
+                path: (size, sha256) for path, (size, sha256) in said["objects"].items()
+            }
+            said["evidence"] = tuple(said["evidence"])
+            return cls(**said)
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+            raise IntegrityError(
+                f"{key}: not a publication's manifest ({exc}); delete it and publish again"
+            ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which publications are kept: the current one always."""
+
+    keep: int = 10
+    """So many of the newest."""
+    grace: dt.timedelta = dt.timedelta(days=1)
+    """All that are younger: somebody who followed the pointer may still be reading them."""
+
+    def __post_init__(self) -> None:
+        if self.keep < 1:
+            raise ValueError(f"keep must be at least 1, got {self.keep}")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What collecting removed."""
+
+    publications: tuple[str, ...]
+    objects: int
+
+
+def history(store: Store, area_id: str) -> list[Manifest]:
+    """List an area's publications that are kept, oldest first, incomplete ones included."""
+    found = [
+        Manifest.from_json(key, store.get(key)) for key in store.list(f"areas/{area_id}/history")
+    ]
+    return sorted(found, key=lambda made: (made.published_at, made.publication))
+
+
+def collect(store: Store, area_id: str, retention: Retention, now: dt.datetime) -> Collected:
+    """Remove publications beyond `retention`, and evidence that none refers to any more.
+
+    Killed at any moment it leaves what the next call finds and removes. It never touches what the
+    pointer names, nor anything younger than the grace period.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written, or another process publishes this area.
+    """
+    with store.lock(publishing(area_id)):
+        return collect_locked(store, area_id, retention, now)
+
+
+def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.datetime) -> Collected:
+    """Do what `collect` does, for a caller that holds the lock."""
+    key = pointer_key(area_id)
+    try:
+        current = Pointer.from_json(key, store.get(key)).publication
+    except KeyError:
+        current = ""
+    made = history(store, area_id)
+    whole = [manifest for manifest in made if manifest.complete]
+    newest = {manifest.publication for manifest in whole[-retention.keep :]}
+    stays = {current, *newest} | {
+        manifest.publication for manifest in made if now - manifest.published_at < retention.grace
+    }
+    kept = [manifest for manifest in made if manifest.publication in stays]
+    dropped = [manifest for manifest in made if manifest.publication not in stays]
+    objects = sum(_remove(store, manifest) for manifest in dropped)
+    if dropped and all(manifest.complete for manifest in kept):
+        objects += _remove_evidence(store, area_id, kept)
+    if dropped:
+        log.info("%s: removed %s publications, %s objects", area_id, len(dropped), objects)
+    return Collected(tuple(manifest.publication for manifest in dropped), objects)
+
+
+def publishing(area_id: str) -> str:
+    """Name of the lock under which an area is published and collected."""
+    return f"areas/{area_id}/publications"
+
+
+def _remove(store: Store, manifest: Manifest) -> int:
+    """Remove one folder; its manifest is incomplete while that lasts, and goes last."""
+    if manifest.complete:
+        removing = dataclasses.replace(manifest, complete=False)
+        store.put(manifest.key, removing.to_json(), content_type=JSON)
+    folder = folder_key(manifest.area_id, manifest.publication).rstrip("/")
+    removed = 0
+    for key in list(store.list(folder)):
+        store.delete(key)
+        removed += 1
+    store.delete(manifest.key)
+    return removed
+
+
+def _remove_evidence(store: Store, area_id: str, kept: list[Manifest]) -> int:
+    """Remove pictures that no kept publication refers to."""
+    wanted = {evidence_key(area_id, name) for manifest in kept for name in manifest.evidence}
+    removed = 0
+    for key in list(store.list(f"areas/{area_id}/evidence")):
+        if key not in wanted:
+            store.delete(key)
+            removed += 1
+    return removed

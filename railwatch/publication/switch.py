@@ -7,6 +7,7 @@ The same content published again writes nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from railwatch.area import Area
+from railwatch.errors import TransientError
 from railwatch.publication import cube, evidence, stac
 from railwatch.publication.content import Content, Sensitivity
 from railwatch.publication.edition import CUBE, HTML, JSON, blocks, parts
-from railwatch.publication.history import Manifest
+from railwatch.publication.history import Manifest, Retention, collect_locked, publishing
 from railwatch.publication.parquet import Row, count_rows, read_rows
 from railwatch.publication.pointer import (
     Pointer,
@@ -32,9 +34,18 @@ from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA, index_pag
 from railwatch.publication.report.payload import Pictures
 from railwatch.publication.upload import Upload
 from railwatch.record import Record
-from railwatch.store import Store
+from railwatch.store import Store, Stored
 
 log = logging.getLogger(__name__)
+
+RETENTION = Retention()
+"""What is kept unless somebody says otherwise."""
+
+CATALOG = "catalog.json"
+"""Root of the STAC catalog of everything in the store."""
+
+TRIES = 20
+"""Attempts at the catalog against publishers of other areas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ def publish(
     detector: str,
     now: dt.datetime | None = None,
     sensitivity: Sensitivity | None = None,
+    retention: Retention = RETENTION,
 ) -> Publication:
     """Publish what the record says of an area now, unless that is what is published.
 
@@ -82,19 +94,25 @@ def publish(
         Time of publication, UTC; the clock's by default.
     sensitivity
         How small a change would be seen, where that was measured.
+    retention
+        Which older publications are kept; the others are removed.
 
     Raises
     ------
+    TransientError
+        Another publisher of the area was first.
     StoreError
         The record cannot be read or the store cannot be written.
     IntegrityError
         What is stored is not what was written; nothing is published from it.
     """
     content = content_of(record, area, detector, sensitivity=sensitivity)
-    return publish_content(store, content, now or dt.datetime.now(dt.UTC))
+    return publish_content(store, content, now or dt.datetime.now(dt.UTC), retention)
 
 
-def publish_content(store: Store, content: Content, now: dt.datetime) -> Publication:
+def publish_content(
+    store: Store, content: Content, now: dt.datetime, retention: Retention = RETENTION
+) -> Publication:
     """Publish `content`, unless it is what is published.
 
     Parameters
@@ -105,22 +123,28 @@ def publish_content(store: Store, content: Content, now: dt.datetime) -> Publica
         What to publish.
     now
         Time of publication, UTC.
+    retention
+        Which older publications are kept; the others are removed.
 
     Raises
     ------
+    TransientError
+        Another publisher of the area was first.
     StoreError
-        The store cannot be written.
+        The store cannot be written, or another process publishes the area.
     """
     area = content.area.id
-    current = current_pointer(store, area)
-    if current is not None and current.publication == content.id:
-        log.info("%s: publication %s is current, nothing to write", area, content.id)
-        return Publication(content.id, area, current.published_at, False, 0, 0)
-    manifest = _complete(store, area, content.id)
-    with Upload(store) as upload:
+    with store.lock(publishing(area)), Upload(store) as upload:
+        seen = _seen(store, area)
+        current = None if seen is None else Pointer.from_json(pointer_key(area), seen.data)
+        if current is not None and current.publication == content.id:
+            log.info("%s: publication %s is current, nothing to write", area, content.id)
+            return Publication(content.id, area, current.published_at, False, 0, 0)
+        manifest = _complete(store, area, content.id)
         if manifest is None:
             manifest = _fill(upload, content, now, current)
-        _switch(upload, content, manifest)
+        _switch(upload, content, manifest, seen)
+        collect_locked(store, area, retention, now)
     log.info(
         "%s: published %s, %s objects, %s bytes", area, content.id, upload.objects, upload.size
     )
@@ -129,19 +153,26 @@ def publish_content(store: Store, content: Content, now: dt.datetime) -> Publica
 
 def current_pointer(store: Store, area_id: str) -> Pointer | None:
     """Read an area's pointer; None before its first publication."""
-    key = pointer_key(area_id)
+    seen = _seen(store, area_id)
+    return None if seen is None else Pointer.from_json(pointer_key(area_id), seen.data)
+
+
+def _seen(store: Store, area_id: str) -> Stored | None:
+    """Read the pointer with the tag that replacing it must name."""
     try:
-        return Pointer.from_json(key, store.get(key))
+        return store.read(pointer_key(area_id))
     except KeyError:
         return None
 
 
 def _complete(store: Store, area_id: str, publication: str) -> Manifest | None:
     """Manifest of a folder that was filled before: publishing was cut short, or turns back."""
+    key = manifest_key(area_id, publication)
     try:
-        return Manifest.from_json(store.get(manifest_key(area_id, publication)))
+        manifest = Manifest.from_json(key, store.get(key))
     except KeyError:
         return None
+    return manifest if manifest.complete else None
 
 
 def _rows_before(store: Store, current: Pointer | None) -> list[Row]:
@@ -155,6 +186,9 @@ def _fill(upload: Upload, content: Content, now: dt.datetime, current: Pointer |
     """Write the evidence that is new, the folder, then the manifest that makes it count."""
     area, store = content.area.id, upload.store
     folder = folder_key(area, content.id)
+    begun = Manifest(content.id, area, now, content.siding_set, content.detector, content.snapshot)
+    upload.put(begun.key, begun.to_json(), JSON)
+    upload.finish()
     rows = count_rows(content, now, _rows_before(store, current))
     before = None if current is None else _complete(store, area, current.publication)
     pictures = Pictures(evidence.frames(content), evidence.names(content))
@@ -167,33 +201,35 @@ def _fill(upload: Upload, content: Content, now: dt.datetime, current: Pointer |
         upload.put(folder + part.path, part.data, part.content_type)
         objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
     upload.finish()
-    manifest = Manifest(
-        publication=content.id,
-        area_id=area,
-        published_at=now,
-        siding_set=content.siding_set,
-        detector=content.detector,
-        snapshot=content.snapshot,
+    manifest = dataclasses.replace(
+        begun,
+        complete=True,
         scenes=len(content.listed),
         objects=dict(sorted(objects.items())),
         evidence=tuple(sorted(evidence.all_names(pictures.names.values()))),
         blocks={f"{CUBE}/{block.prefix}": block.digest for block in tree.blocks()},
     )
-    upload.put(manifest_key(area, content.id), manifest.to_json(), JSON)
+    upload.put(manifest.key, manifest.to_json(), JSON)
     upload.finish()
     return manifest
 
 
-def _switch(upload: Upload, content: Content, manifest: Manifest) -> None:
-    """Replace the objects with fixed names, the pointer last."""
+def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored | None) -> None:
+    """Replace the objects with fixed names, the pointer last and only if it is still the one seen.
+
+    Raises
+    ------
+    TransientError
+        Another publisher switched the pointer meanwhile; publishing again decides anew.
+    """
     area, store = content.area.id, upload.store
     folder = folder_key(area, content.id)
     counts = store.get(folder + "counts.parquet")
     page = store.get(folder + "report/index.html").replace(ROOT_IN_FOLDER, ROOT_OF_AREA, 1)
     upload.put(f"areas/{area}/counts.parquet", counts, stac.PARQUET)
     upload.put(f"areas/{area}/report/index.html", page, HTML)
-    areas = _areas(store) | {area: content.id}
-    upload.put("catalog.json", json.dumps(stac.catalog(areas), indent=1).encode(), JSON)
+    _enter_catalog(store, area, content.id)
+    areas = stac.children(json.loads(store.get(CATALOG)))
     upload.put("index.html", index_page(_summaries(store, areas)), HTML)
     upload.finish()
     pointer = Pointer(
@@ -204,16 +240,32 @@ def _switch(upload: Upload, content: Content, manifest: Manifest) -> None:
         content.detector,
         content.snapshot,
     )
-    upload.put(pointer_key(area), pointer.to_json(), JSON)
-    upload.finish()
+    key, data = pointer_key(area), pointer.to_json()
+    switched = (
+        store.put_if_absent(key, data, content_type=JSON)
+        if seen is None
+        else store.put_if_match(key, data, seen.etag, content_type=JSON)
+    )
+    if not switched:
+        raise TransientError(f"{key}: another publisher was first; publish again")
 
 
-def _areas(store: Store) -> dict[str, str]:
-    """Publication id by area id, as the catalog says."""
-    try:
-        return stac.children(json.loads(store.get("catalog.json")))
-    except KeyError:
-        return {}
+def _enter_catalog(store: Store, area: str, publication: str) -> None:
+    """Put an area's publication into the catalog, beside what publishers of others put there."""
+    for _ in range(TRIES):
+        try:
+            seen = store.read(CATALOG)
+        except KeyError:
+            seen = None
+        areas = stac.children(json.loads(seen.data)) if seen else {}
+        data = json.dumps(stac.catalog(areas | {area: publication}), indent=1).encode()
+        if seen is None:
+            entered = store.put_if_absent(CATALOG, data, content_type=JSON)
+        else:
+            entered = store.put_if_match(CATALOG, data, seen.etag, content_type=JSON)
+        if entered:
+            return
+    raise TransientError(f"{CATALOG}: other publishers were first {TRIES} times; publish again")
 
 
 def _summaries(store: Store, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:

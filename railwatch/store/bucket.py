@@ -50,13 +50,14 @@ class BucketStore(Store, scheme="s3"):
     def __reduce__(self) -> tuple[type[BucketStore], tuple[str, str]]:
         return BucketStore, (self.bucket, self.prefix.rstrip("/"))
 
-    def _connect(self) -> Any:
+    def _connect(self, below: str | None = None) -> Any:
         from obstore.exceptions import BaseError
         from obstore.store import S3Store
 
         try:
             return S3Store(
                 self.bucket,
+                prefix=below,
                 config={
                     "region": self.region or "us-east-1",
                     **({"endpoint": self.endpoint} if self.endpoint else {}),
@@ -78,6 +79,10 @@ class BucketStore(Store, scheme="s3"):
             )
         except BaseError as exc:
             raise StoreError(f"{self.url}: cannot be opened: {_first_line(exc)}") from exc
+
+    def below(self, prefix: str) -> Any:
+        """Return an obstore client of what lies below `prefix`, for readers of whole trees."""
+        return self._connect(self._path(prefix))
 
     def read(self, key: str) -> Stored:
         """Return an object's bytes and the server's ETag."""

@@ -1,0 +1,37 @@
+"""`railwatch export`: the whole cube of an area as plain Zarr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from railwatch.area import load_area
+from railwatch.errors import OperatorError
+from railwatch.publication.export import export
+from railwatch.publication.pointer import Pointer, pointer_key
+from railwatch.record import Record
+from railwatch.store import Store
+
+
+@click.command("export")
+@click.argument("area", type=click.Path(path_type=Path))
+@click.option("--store", "url", required=True, help="Folder or s3://bucket/prefix with its record.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="New folder to write.")
+def export_command(area: Path, url: str, out: Path) -> None:
+    """Write all imagery, strips, occupancy and counts of AREA (its YAML file) as plain Zarr v3.
+
+    The counts are those of the detector whose publication is current.
+    """
+    loaded = load_area(area)
+    store = Store.open(url)
+    key = pointer_key(loaded.id)
+    try:
+        pointer = Pointer.from_json(key, store.get(key))
+    except KeyError:
+        raise OperatorError(
+            f"{url}: nothing is published of area {loaded.id!r}; run `railwatch run` first"
+        ) from None
+    with Record.open(store, loaded.id) as record:
+        written = export(record, loaded, pointer.detector, out)
+    click.echo(f"{out}: {written / 1e6:.1f} MB", err=True)
