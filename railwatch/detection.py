@@ -60,3 +60,5 @@ class Detection:
     occupancy: tuple[Occupancy, ...] = ()
     cars: tuple[Car, ...] = ()
     strips: tuple[Strip, ...] = ()
+    inputs: str = ""
+    """Digest of the scenes it rests on; a detection whose inputs are unchanged is still right."""

@@ -214,11 +214,11 @@ def imprint(
     if sigma < FINE_SIGMA_M:
         plates, colours = _plates(tops, vehicles, light, bands)
     else:
-        plates, colours = tops, np.array([_mean_look(v, bands) for v in vehicles])
+        plates, colours = tops, np.array([mean_look(v, bands) for v in vehicles])
     cover(occupied, painted, plates, colours, *frame)
     step = max(0.3 * sigma, 0.06) if sigma < FINE_SIGMA_M else 0.6
     if light.view_off_nadir_deg > 0:
-        walls = np.array([0.6 * _mean_look(v, bands) for v in vehicles])
+        walls = np.array([0.6 * mean_look(v, bands) for v in vehicles])
         seen = np.zeros_like(occupied)
         still = np.zeros_like(lean)
         sweep(seen, painted, feet, lean, tops, still, walls, *frame, step)
@@ -237,7 +237,7 @@ def _of_bands(spectrum: Spectrum, bands: Sequence[str]) -> Float:
     return np.array([spectrum[SPECTRAL_BANDS.index(band)] for band in bands])
 
 
-def _mean_look(vehicle: Vehicle, bands: Sequence[str]) -> Float:
+def mean_look(vehicle: Vehicle, bands: Sequence[str]) -> Float:
     """Area-weighted reflectance of a top; a deep load is about a third in its walls' shadow."""
     total, whole = [0.0] * len(SPECTRAL_BANDS), 0.0
     for panel in vehicle.panels:

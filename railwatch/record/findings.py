@@ -41,6 +41,8 @@ class Finding:
     occupancy: str | None
     """Path of its layout."""
     strips: str | None
+    inputs: str
+    """Digest of the scenes the findings rest on."""
 
 
 def path_of(siding_set: str, detector: str) -> str:
@@ -57,7 +59,12 @@ def index(store: Any, path: str) -> dict[str, Finding]:
     found = (json.loads(str(row)) for row in rows)
     return {
         said["id"]: Finding(
-            said["id"], slot, said["registration"], said["occupancy"], said["strips"]
+            said["id"],
+            slot,
+            said["registration"],
+            said["occupancy"],
+            said["strips"],
+            said["inputs"],
         )
         for slot, said in enumerate(found)
     }
@@ -85,6 +92,7 @@ def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
         said = {
             "id": detection.scene_id,
             "registration": wording.registration_to_json(detection.registration),
+            "inputs": detection.inputs,
             **places,
         }
         rows[slot] = (

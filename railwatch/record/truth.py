@@ -114,6 +114,11 @@ class Record:
     def __repr__(self) -> str:
         return f"Record({self._store.url!r}, {self.area_id!r})"
 
+    @property
+    def store(self) -> Store:
+        """The store it lies in."""
+        return self._store
+
     def close(self) -> None:
         """Let go of the writer's lock."""
         self._held.close()
@@ -333,6 +338,10 @@ class Record:
             scene_id: None if found.registration is None else Registration(**found.registration)
             for scene_id, found in self._findings(siding_set, detector).items()
         }
+
+    def inputs(self, siding_set: str, detector: str) -> dict[str, str]:
+        """Return the digest of what each scene's findings rest on, by scene id."""
+        return {i: f.inputs for i, f in self._findings(siding_set, detector).items()}
 
     def occupancy(
         self, siding_set: str, detector: str, scene_ids: Sequence[str] | None = None

@@ -1,0 +1,1 @@
+"""Detection of standing railcars, by resolution class."""

@@ -1,0 +1,384 @@
+"""What a block of tracks looks like with nothing standing on it, and how much that look varies.
+
+The location is the *tightest mode* over dates, not the median: on a busy track the median is a
+train, while the empty look repeats and trains differ (method.md 0.6: at 61 % fill a median baseline
+is 36 % low, the tightest mode unbiased). It is found by concentration steps (Rousseeuw & Van
+Driessen 1999) from a half-sample mode and refined with the detector's own posterior. Ballast hardly
+changes with the seasons, the land beside it does, and blur carries it onto the track: each scene's
+departure of the land on either side is measured beyond the reach of trains and its leak, learnt
+over dates, taken out. With too few dates the look comes from the scene itself: what most of the
+track shares along its length is its bed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+
+CONCENTRATE = 0.45
+"""Share of dates assumed empty at a place when nothing better is known (method.md step 5: 0.4)."""
+ENOUGH_DATES = 12
+"""Empty dates at a place from which its mode is trusted (method.md step 5)."""
+LEAST_DATES = 4
+"""Below it dates say nothing of their own: the look is spatial."""
+LEAK_RIDGE = 0.01
+"""Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
+WILD = 0.012
+"""Reflectance beyond which a sample stops steering a scene's gain and shift (Cauchy scale)."""
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Strips of one block over time."""
+
+    values: F32
+    """(scene, band, offset, cell) reflectance, NaN where not clear."""
+    day: F64
+    """(scene,) days since 1970."""
+    shift_sigma_m: F64
+    """(scene,) standard error of each scene's registration."""
+    track: npt.NDArray[np.bool_]
+    """(offset, cell) bool: samples that a train on some lane would change."""
+    side: npt.NDArray[np.bool_]
+    """(2, offset, cell) bool: land to the left and right, beyond the reach of cars and shadows."""
+    heading: F64
+    """(cell,) azimuth of the axis, radians."""
+    step_m: float
+    """Spacing of samples, metres, along and across."""
+
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(scene, cell) bool: every sample on the track is there."""
+        there = np.isfinite(self.values).all(axis=1) | ~self.track[None]
+        return np.asarray(there.all(axis=1))
+
+    def only(self, scenes: npt.NDArray[np.int64] | slice) -> Strips:
+        """Keep some of the dates."""
+        return replace(
+            self,
+            values=self.values[scenes],
+            day=self.day[scenes],
+            shift_sigma_m=self.shift_sigma_m[scenes],
+        )
+
+
+@dataclass(frozen=True)
+class EmptyTrack:
+    """The empty look of a block and its noise."""
+
+    mean: F64
+    """(band, offset, cell) reflectance."""
+    leak: F64
+    """(2, offset, cell) share of the land's departure, left and right, that blur brings there."""
+    band_noise: F64
+    """(band, band) covariance; the whole covariance is its product with `offset_noise`."""
+    offset_noise: F64
+    """(offset, offset), trace = number of offsets."""
+    local: F64
+    """(cell,) noise variance against the block's mean."""
+    dates: F64
+    """(cell,) effective number of empty dates the mean rests on."""
+    foreign: npt.NDArray[np.bool_]
+    """(cell,) the look differs from the rest of the track: other ground, or never seen empty."""
+
+
+def half_sample_mode(values: F64) -> F64:
+    """Half-sample mode over the first axis (Bickel & Fruehwirth 2006); NaN are left out."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    count = np.isfinite(ordered).sum(axis=0)
+    start = np.zeros(count.shape, dtype=np.int64)
+    while (count > 2).any():
+        half = np.where(count > 2, (count + 1) // 2, count)
+        best = np.full(count.shape, np.inf)
+        where = start.copy()
+        for k in range(int((count - half).max()) + 1):
+            active = (k <= count - half) & (count > 2)
+            low = np.take_along_axis(ordered, np.where(active, start + k, 0)[None], 0)[0]
+            top = np.where(active, start + k + half - 1, 0)
+            width = np.where(active, np.take_along_axis(ordered, top[None], 0)[0] - low, np.inf)
+            better = width < best
+            best = np.where(better, width, best)
+            where = np.where(better, start + k, where)
+        start, count = where, half
+    last = np.clip(start + count - 1, 0, None)
+    low = np.take_along_axis(ordered, start[None], 0)[0]
+    return np.asarray(0.5 * (low + np.take_along_axis(ordered, last[None], 0)[0]))
+
+
+@nb.njit(cache=True, nogil=True)
+def _nuisance(
+    values: F32, look: F64, bed: F64, by_x: F64, by_y: F64, weight: F64, ridge: F64, scale: float
+) -> F64:  # pragma: no cover - compiled
+    """Gain, offset and bed gain a band and one residual shift, by robust ridge least squares."""
+    bands, offsets, cells = values.shape
+    n = 3 * bands + 2
+    answer = np.zeros(n)
+    answer[:bands] = 1.0
+    row = np.zeros(5)
+    where = np.zeros(5, dtype=np.int64)
+    for _ in range(4):
+        normal = np.zeros((n, n))
+        right = np.zeros(n)
+        for b in range(bands):
+            where[0], where[1], where[2] = b, bands + b, 2 * bands + b
+            where[3], where[4] = 3 * bands, 3 * bands + 1
+            for d in range(offsets):
+                for s in range(cells):
+                    v = values[b, d, s]
+                    if not np.isfinite(v) or weight[d, s] <= 0.0:
+                        continue
+                    row[0], row[1] = look[b, d, s], 1.0
+                    row[2] = look[b, d, s] * bed[d, s]
+                    row[3], row[4] = by_x[b, d, s], by_y[b, d, s]
+                    miss = v
+                    for i in range(5):
+                        miss -= row[i] * answer[where[i]]
+                    w = weight[d, s] / (1.0 + (miss / scale) ** 2)
+                    for i in range(5):
+                        right[where[i]] += w * row[i] * v
+                        for j in range(5):
+                            normal[where[i], where[j]] += w * row[i] * row[j]
+        for i in range(n):
+            normal[i, i] += ridge[i]
+            if i < bands:
+                right[i] += ridge[i]
+        answer = np.linalg.solve(normal, right)
+    return answer
+
+
+def levelled(strips: Strips, scene: int, look: F64, empty: F64) -> F64:
+    """Bring one scene to the light and place of the empty look.
+
+    A gain and an offset a band take out sun and haze, a gain of the bed alone takes out rain, and a
+    residual shift, held by the registration's own error, the last hundredths of a pixel. Samples
+    believed covered do not steer them: `empty` is the (cell,) probability that no lane is covered.
+
+    Returns
+    -------
+    (band, offset, cell) float64 reflectance; NaN where not clear.
+    """
+    values = strips.values[scene]
+    bands = values.shape[0]
+    across = np.gradient(look, strips.step_m, axis=1)
+    along = np.gradient(look, strips.step_m, axis=2)
+    sin, cos = np.sin(strips.heading), np.cos(strips.heading)
+    by_x, by_y = sin * along - cos * across, cos * along + sin * across
+    weight = np.where(strips.track, empty[None, :], 0.3) / 0.006**2
+    bed = strips.track.astype(np.float64)
+    sigma = max(
+        0.02 * 2.0 * strips.step_m, float(np.nan_to_num(strips.shift_sigma_m[scene], nan=0.5))
+    )
+    # Neighbouring samples repeat each other: about four carry the information of one.
+    prior = [0.15**-2] * bands + [0.02**-2] * bands + [0.1**-2] * bands + [sigma**-2] * 2
+    fit = _nuisance(values, look, bed, by_x, by_y, weight, 4.0 * np.array(prior), WILD)
+    gain = fit[:bands, None, None] + fit[2 * bands : 3 * bands, None, None] * bed
+    offset = fit[bands : 2 * bands, None, None]
+    moved = fit[-2] * by_x + fit[-1] * by_y
+    return np.asarray((values - offset - moved) / np.clip(gain, 0.3, 3.0))
+
+
+def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64) -> F64:
+    """Residual of one scene against the empty look: (band, offset, cell), NaN where not clear.
+
+    `empty` is the (cell,) probability that no lane is covered.
+    """
+    residual = levelled(strips, scene, track.mean, empty) - track.mean
+    land = _land(residual[None], strips.side)[0]
+    return np.asarray(residual - np.einsum("jds,bjs->bds", track.leak, land))
+
+
+def _land(residual: F64, side: npt.NDArray[np.bool_]) -> F64:
+    """Departure of the land beside the track: (scene, band, 2, cell), 0 where not seen."""
+    there = np.isfinite(residual)[:, :, None] & side
+    total = np.where(there, np.nan_to_num(residual)[:, :, None], 0.0).sum(axis=3)
+    mean = total / np.maximum(there.sum(axis=3), 1)
+    padded = np.pad(mean, ((0, 0), (0, 0), (0, 0), (1, 1)), mode="edge")
+    return np.asarray((padded[..., :-2] + 2.0 * padded[..., 1:-1] + padded[..., 2:]) / 4.0)
+
+
+def _leak(residual: F64, land: F64, weight: F64, prior: F64) -> F64:
+    """Share of the land's departure at each sample, left and right, by ridge regression.
+
+    Parameters
+    ----------
+    residual : (scene, band, offset, cell)
+    land : (scene, band, 2, cell)
+    weight : (scene, cell)
+    prior : (2, offset, cell)
+        What a Gaussian blur of a plain edge would bring.
+    """
+    there = np.isfinite(residual) * weight[:, None, None]
+    y = np.nan_to_num(residual)
+    normal = np.einsum("tbis,tbjs,tbds->dsij", land, land, there, optimize=True)
+    right = np.einsum("tbis,tbds->dsi", land, there * y, optimize=True)
+    ridge = LEAK_RIDGE * np.eye(2)
+    right += LEAK_RIDGE * np.moveaxis(prior, 0, -1)
+    solution = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
+    return np.asarray(np.clip(np.moveaxis(solution, -1, 0), -0.5, 1.5))
+
+
+def _plain_leak(side: npt.NDArray[np.bool_]) -> F64:
+    """Leak of land with a plain edge a GSD short of where it is measured: (2, offset, cell)."""
+    offsets = side.shape[1]
+    index = np.arange(offsets, dtype=np.float64)[:, None]
+    first = np.where(side.any(axis=1), side.argmax(axis=1), offsets)
+    last = offsets - 1 - np.where(side.any(axis=1), side[:, ::-1].argmax(axis=1), offsets)
+    # GSD is two steps, the blur 0.53 GSD: about one step.
+    left = 1.0 / (1.0 + np.exp(-1.7 * (index - first[0] + 2.0)))
+    right = 1.0 / (1.0 + np.exp(1.7 * (index - last[1] - 2.0)))
+    return np.stack([left, right])
+
+
+def concentrated(strips: Strips) -> tuple[F64, F64]:
+    """Tightest look over dates and the dates that make it, before anything is known.
+
+    Returns
+    -------
+    look : (band, offset, cell)
+    weight : (scene, cell) in 0-1
+    """
+    values = strips.values.astype(np.float64)
+    seen = strips.seen()
+    look = half_sample_mode(values)
+    look = np.where(np.isfinite(look), look, np.nanmedian(look))
+    weight = seen.astype(np.float64)
+    for _ in range(8):
+        miss = np.abs(values - look)
+        scale = np.nanquantile(np.where(seen[:, None, None], miss, np.nan), 0.4, axis=0) / 0.524
+        z = np.where(strips.track, (miss / (scale + 3e-4)) ** 2, np.nan)
+        with np.errstate(invalid="ignore"):
+            distance = np.nansum(z, axis=(1, 2)) / np.maximum(1, strips.track.sum(0))
+        distance = _along(np.where(seen, distance, np.inf))
+        keep = np.maximum(2, np.ceil(CONCENTRATE * seen.sum(axis=0)))
+        rank = np.argsort(np.argsort(distance, axis=0, kind="stable"), axis=0)
+        weight = ((rank < keep) & seen).astype(np.float64)
+        look = _weighted_mean(values, weight, look)
+    return look, weight
+
+
+def _along(distance: F64) -> F64:
+    """Mean with the two neighbouring cells."""
+    padded = np.pad(distance, ((0, 0), (1, 1)), mode="edge")
+    return np.asarray((padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3.0)
+
+
+def _weighted_mean(values: F64, weight: F64, otherwise: F64) -> F64:
+    there = np.isfinite(values) * weight[:, None, None, :]
+    total = there.sum(axis=0)
+    mean = (np.nan_to_num(values) * there).sum(axis=0) / np.maximum(total, 1e-9)
+    return np.asarray(np.where(total > 1e-6, mean, otherwise))
+
+
+def spatial_look(values: F64, kind: npt.NDArray[np.int64]) -> F64:
+    """Look that most of the track shares along its length, per kind of cross-section.
+
+    Parameters
+    ----------
+    values : (scene, band, offset, cell)
+        Levelled strips; cells of all scenes together make the mode.
+    kind : (cell,)
+        Cross-sections with lanes at the same places; kinds too short borrow the whole block's.
+    """
+    scenes, bands, offsets, cells = values.shape
+    everywhere = half_sample_mode(np.moveaxis(values, 3, 1).reshape(-1, bands, offsets))
+    look = np.repeat(everywhere[:, :, None], cells, axis=2)
+    for k in np.unique(kind):
+        here = np.flatnonzero(kind == k)
+        if len(here) * min(scenes, 4) >= 20:
+            part = np.moveaxis(values[..., here], 3, 1).reshape(-1, bands, offsets)
+            look[:, :, here] = half_sample_mode(part)[:, :, None]
+    return np.asarray(np.where(np.isfinite(look), look, np.nanmedian(values)))
+
+
+def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) -> EmptyTrack:
+    """Empty look and noise from strips and the belief that places were empty.
+
+    Parameters
+    ----------
+    kind : (cell,)
+        Kind of cross-section, for what places share.
+    weight : (scene, cell)
+        Belief in 0-1 that nothing stood there; 0 where not seen.
+    start : (band, offset, cell)
+        Look to level the scenes against.
+    """
+    level = np.stack([levelled(strips, t, start, weight[t]) for t in range(len(strips.day))])
+    shared = spatial_look(level, kind)
+    dates = weight.sum(axis=0)
+    mean = shared
+    if len(strips.day) >= LEAST_DATES:
+        mean = _weighted_mean(level, weight, start)
+        mean = _shrunk(mean, shared, level - mean, weight, dates)
+    residual = level - mean
+    land = _land(residual, strips.side)
+    plain = _plain_leak(strips.side)
+    leak = _leak(residual, land, weight if len(strips.day) >= LEAST_DATES else 0.0 * weight, plain)
+    residual = np.nan_to_num(residual - np.einsum("jds,tbjs->tbds", leak, land))
+    band_noise, offset_noise = _separable(residual, weight)
+    local = _local(residual, weight, band_noise, offset_noise)
+    foreign = _foreign(mean - shared, strips.track, band_noise)
+    return EmptyTrack(mean, leak, band_noise, offset_noise, local, dates, foreign)
+
+
+def _shrunk(mean: F64, shared: F64, residual: F64, weight: F64, dates: F64) -> F64:
+    """Pull places seen empty on few dates towards what the whole track shares.
+
+    The weight of what is shared is the ratio of variance over time to variance along the track, so
+    a bed that really varies keeps its own looks (method.md step 5 iii, kappa from the data).
+    """
+    squared = np.nan_to_num(residual) ** 2 * weight[:, None, None]
+    over_time = float(squared.sum() / max(1.0, weight.sum()))
+    along = float(np.median((mean - shared) ** 2) / 0.455) * mean.shape[0] * mean.shape[1]
+    kappa = np.clip(over_time / max(along, 1e-12), 0.05, 8.0)
+    trust = dates / (dates + kappa)
+    return np.asarray(trust * mean + (1.0 - trust) * shared)
+
+
+def _separable(residual: F64, weight: F64) -> tuple[F64, F64]:
+    """Noise covariance as a product over bands and offsets (flip-flop, Dutilleul 1999)."""
+    bands, offsets = residual.shape[1:3]
+    r = np.moveaxis(residual, 3, 1).reshape(-1, bands, offsets)
+    w = weight.reshape(-1)
+    keep = w > 0.2
+    r, w = r[keep], w[keep]
+    across = np.eye(offsets)
+    between = np.eye(bands)
+    for _ in range(5):
+        flat = np.einsum("nbd,de->nbe", r, np.linalg.inv(across), optimize=True)
+        between = np.einsum("n,nbe,nce->bc", w, flat, r, optimize=True) / (w.sum() * offsets)
+        between += 1e-7 * np.eye(bands)
+        flat = np.einsum("nbd,bc->ncd", r, np.linalg.inv(between), optimize=True)
+        across = np.einsum("n,ncd,nce->de", w, flat, r, optimize=True) / (w.sum() * bands)
+        scale = np.trace(across) / offsets
+        across = 0.95 * across / scale + 0.05 * np.eye(offsets)
+    return between * scale + 1e-7 * np.eye(bands), across
+
+
+def _local(residual: F64, weight: F64, between: F64, across: F64) -> F64:
+    """Noise variance by cell against the block's mean, smoothed over five cells."""
+    white = np.einsum(
+        "cb,tbds,ed->tces",
+        np.linalg.inv(np.linalg.cholesky(between)),
+        residual,
+        np.linalg.inv(np.linalg.cholesky(across)),
+        optimize=True,
+    )
+    energy = (white**2).mean(axis=(1, 2))
+    total = (energy * weight).sum(axis=0) + 3.0
+    ratio = total / (weight.sum(axis=0) + 3.0)
+    smooth = np.convolve(np.pad(ratio, 2, mode="edge"), np.ones(5) / 5.0, mode="valid")
+    return np.asarray(np.clip(smooth, 0.6, 6.0))
+
+
+def _foreign(departure: F64, track: npt.NDArray[np.bool_], between: F64) -> npt.NDArray[np.bool_]:
+    """Cells whose lasting look departs from the rest of the track as far as a train would."""
+    spread = np.sqrt(np.diag(between))[:, None, None]
+    z = np.where(track, departure / spread, 0.0)
+    energy = np.sqrt((z**2).sum(axis=(0, 1)) / np.maximum(1, track.sum(axis=0)) / len(between))
+    typical = np.median(energy)
+    return np.asarray(energy > max(4.0, 4.0 * typical))

@@ -1,0 +1,231 @@
+"""From strips to the posterior of covered track: one scene of one block against its empty look.
+
+The evidence is energy, not sign: cars may be darker or brighter than ballast. What is known of
+colours (their spread over materials) and of geometry (footprint and shadow) shapes the
+alternatives; what is known of noise comes from the site's own empty dates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.detector.block import Block
+from railwatch.detector.empty_track import EmptyTrack, Strips, departure
+from railwatch.detector.look import (
+    WIDTH_M,
+    contrast_against,
+    shade,
+    shadow_reach_m,
+    shadow_span,
+    smeared,
+)
+from railwatch.detector.occupancy import Dynamics, Footprint, Posterior, SubsetModel, infer
+
+F64 = npt.NDArray[np.float64]
+
+KINDS_AT_MOST = 48
+SHADOW_AT_MOST_M = 9.0
+"""Shadow of a 3.7 m car at 22 degrees of sun, midwinter at 42 N (method.md 2.3 step 6), metres."""
+STANDOUT = np.array([1.0, 0.35, 0.12])
+"""How strongly cars stand out from ballast, against the spread over all materials: as any material,
+as one like it, as one that hardly differs and shows by its shadow."""
+STANDOUT_WEIGHT = np.array([0.5, 0.3, 0.2])
+TEMPER = 0.35
+"""Power on the likelihood of cells half a GSD apart: the PSF spans two to three of them and the
+cubic sampling repeats its neighbours (docs/method/class-c.md compares 0.3, 0.5 and 1)."""
+POSTERIOR_DRAWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sun:
+    """Where the sun stood."""
+
+    azimuth_deg: float
+    elevation_deg: float
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A block with its empty look, ready to score scenes."""
+
+    block: Block
+    empty: EmptyTrack
+    bands: tuple[str, ...]
+    sigma_m: float
+    """Point spread of the strips."""
+    unit: npt.NDArray[np.int64]
+    """(lane, cell) reporting unit, -1 for lanes of a neighbouring block."""
+
+    @cached_property
+    def kind(self) -> npt.NDArray[np.int64]:
+        """(cell,) kind of cross-section."""
+        return cross_sections(self.block)
+
+    @cached_property
+    def _ballast(self) -> F64:
+        """(band,) reflectance of the empty bed between and under the rails."""
+        on = np.zeros((len(self.block.offset), len(self.block.chainage)), dtype=np.bool_)
+        for lane in self.block.lane_offset:
+            on |= np.abs(self.block.offset[:, None] - lane) <= self.block.cell_m
+        return np.asarray(np.median(self.empty.mean[:, on], axis=1))
+
+    @cached_property
+    def _whiten(self) -> tuple[F64, F64, F64, F64]:
+        """Channels by band, their contrast variances and means, whitener of offsets."""
+        contrast = contrast_against(self._ballast, self.bands)
+        inner = np.linalg.inv(np.linalg.cholesky(self.empty.band_noise))
+        variance, vectors = np.linalg.eigh(inner @ contrast.covariance @ inner.T)
+        channel = vectors.T @ inner
+        across = np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise))
+        return channel, np.maximum(variance, 1e-6), channel @ contrast.mean, across
+
+    def model(self, sun: Sun) -> SubsetModel:
+        """Likelihoods under one sun."""
+        channel, variance, mean, across = self._whiten
+        dark = channel @ (-self._ballast * (1.0 - shade(self.bands)))
+        kinds = []
+        for k in range(int(np.max(self.kind)) + 1):
+            cell = int(np.flatnonzero(self.kind == k)[0])
+            lanes = self.block.lane_offset[:, cell, None]
+            d = self.block.offset[None, :]
+            roof = smeared(d, lanes - 0.5 * WIDTH_M, lanes + 0.5 * WIDTH_M, self.sigma_m)
+            reach = shadow_reach_m(
+                self.block.heading[cell : cell + 1], sun.azimuth_deg, sun.elevation_deg
+            )
+            low, high = shadow_span(lanes, reach)
+            shadow = smeared(d, low, high, self.sigma_m)
+            g, dim = roof @ across.T, shadow @ across.T
+            kinds.append(
+                Footprint(
+                    np.repeat(g[None], len(channel), axis=0),
+                    np.stack(
+                        [c * mean[:, None, None] * g + dark[:, None, None] * dim for c in STANDOUT]
+                    ),
+                    np.square(STANDOUT)[:, None] * variance,
+                )
+            )
+        return SubsetModel(kinds, STANDOUT_WEIGHT)
+
+    def score(
+        self,
+        strips: Strips,
+        scene: int,
+        sun: Sun,
+        allowed: npt.NDArray[np.int64],
+        *,
+        belief: F64 | None = None,
+        draws: int = POSTERIOR_DRAWS,
+        seed: int = 0,
+    ) -> Scored:
+        """Score one scene: two rounds, so that what is covered does not steer its light and place.
+
+        Parameters
+        ----------
+        belief : (cell,) or None
+            Probability of being empty to start from; None: all equally likely.
+        """
+        seen = strips.only(slice(scene, scene + 1)).seen()[0]
+        model = self.model(sun)
+        empty = np.full(len(seen), 0.5) if belief is None else belief
+        for last in (False, True):
+            residual = np.nan_to_num(departure(strips, scene, self.empty, empty))
+            white, noise = self._white(residual)
+            loglik = model.loglik(white, np.where(seen, self.kind, -1), allowed)
+            posterior = infer(
+                loglik, allowed, self.unit, self._dynamics, draws=draws if last else 0, seed=seed
+            )
+            empty = np.prod(1.0 - posterior.track, axis=0)
+        return Scored(posterior, residual, seen, noise)
+
+    @property
+    def _dynamics(self) -> Dynamics:
+        return Dynamics(self.block.cell_m, temper=TEMPER)
+
+    def _white(self, residual: F64) -> tuple[F64, float]:
+        """(cell, channel, offset) in units of this scene's noise, and that noise against the mean.
+
+        Haze and noise make some scenes worse than the site's usual; the quieter half of the cells
+        tells by how much, since trains cover the other half at most times.
+        """
+        channel, _, _, across = self._whiten
+        white = np.einsum("cb,bds,ed->sce", channel, residual, across, optimize=True)
+        white /= np.sqrt(self.empty.local)[:, None, None]
+        energy = (white**2).mean(axis=(1, 2))
+        quiet = float(np.quantile(energy, 0.3))
+        factor = float(np.clip(quiet / 0.8, 1.0, 9.0))
+        return white / np.sqrt(factor), factor
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one scene of one block says."""
+
+    posterior: Posterior
+    residual: F64
+    """(band, offset, cell) levelled scene minus empty look."""
+    seen: npt.NDArray[np.bool_]
+    noise: float
+    """Noise variance against the site's usual."""
+
+    @property
+    def empty(self) -> F64:
+        """(cell,) probability that no lane is covered; 0 where not seen."""
+        return np.asarray(np.prod(1.0 - self.posterior.track, axis=0) * self.seen)
+
+
+def cross_sections(block: Block) -> npt.NDArray[np.int64]:
+    """Tell kinds of cross-section apart: (cell,) int64 numbers.
+
+    Lane offsets within a twelfth of a GSD and headings within 6 degrees count as equal; where that
+    leaves more kinds than `KINDS_AT_MOST`, the net is widened.
+    """
+    step = block.cell_m / 6.0
+    while True:
+        rows = np.column_stack(
+            [
+                np.round(block.lane_offset / step).T,
+                np.round(block.heading / np.deg2rad(6.0)),
+            ]
+        )
+        _, kind = np.unique(rows, axis=0, return_inverse=True)
+        if int(np.max(kind)) < KINDS_AT_MOST:
+            return np.asarray(kind.ravel(), dtype=np.int64)
+        step *= 1.5
+
+
+def track_samples(block: Block, reach_m: float) -> npt.NDArray[np.bool_]:
+    """(offset, cell) bool: samples within `reach_m` of a lane that has a track there."""
+    near = np.zeros((len(block.offset), len(block.chainage)), dtype=np.bool_)
+    for lane in range(len(block.lanes)):
+        close = np.abs(block.offset[:, None] - block.lane_offset[lane]) <= reach_m
+        near |= close & (block.member[lane] >= 0)[None, :]
+    return near
+
+
+def units_of(block: Block, *, each_siding: bool) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Give the unit of each place, (lane, cell) int64 with -1 for none, and the units' ids."""
+    unit = np.full(block.member.shape, -1, dtype=np.int64)
+    units = block.units(each_siding=each_siding)
+    for number, (_, members) in enumerate(units):
+        unit[np.isin(block.member, members)] = number
+    return unit, tuple(unit_id for unit_id, _ in units)
+
+
+def land_samples(block: Block, sigma_m: float) -> npt.NDArray[np.bool_]:
+    """(2, offset, cell) bool: samples to the left and right that no car or shadow reaches."""
+    lanes = np.where(block.member >= 0, block.lane_offset, np.nan)
+    beyond = SHADOW_AT_MOST_M + 0.5 * WIDTH_M + sigma_m
+    high = np.where(
+        np.isfinite(lanes).any(0),
+        np.nan_to_num(lanes, nan=-np.inf).max(0),
+        block.lane_offset.max(0),
+    )
+    low = np.where(
+        np.isfinite(lanes).any(0), np.nan_to_num(lanes, nan=np.inf).min(0), block.lane_offset.min(0)
+    )
+    across = block.offset[:, None]
+    return np.stack([across > high + beyond, across < low - beyond])

@@ -1,0 +1,223 @@
+"""An observation: one scene seen along a block's tracks, or the reason it cannot be.
+
+Whatever can be said of a scene on its own is said here: whether it is measured, clear, free of snow
+and haze, and where it lies. What it means for occupancy is decided later, against the other dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from railwatch.count import Refusal
+from railwatch.detection import Registration
+from railwatch.detector.block import Block
+from railwatch.detector.registration import Reference, register
+from railwatch.detector.strip_sampling import sample
+from railwatch.grid import Grid
+from railwatch.scene import NODATA, REFLECTANCE_SCALE, MaskClass, Scene, SceneRaster
+
+F32 = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+OPTICAL = ("blue", "green", "red", "nir")
+"""Bands the energy rests on: the sharp ones. Short-wave infrared is twice as coarse."""
+REGISTERED = ("red", "nir", "green")
+CLEAR_ENOUGH = 0.5
+"""Least share of the track that must be clear."""
+SNOW_BRIGHT = 0.4
+HAZE_OFFSET = 0.035
+"""Reflectance that haze adds in the darkest places beyond which contrasts are lost."""
+HAZE_CONTRAST = 0.65
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """Pixels of a grid by what they are to the tracks."""
+
+    track: Mask
+    """(y, x) within the reach of a train's blur."""
+    outside: Mask
+    """(y, x) away from the tracks: where scenes are registered."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One scene along the tracks."""
+
+    scene: Scene
+    bands: tuple[str, ...]
+    clear_fraction: float
+    registration: Registration | None
+    refusal: Refusal | None
+    strips: tuple[F32, ...]
+    """One a block: (band, offset, cell) float32, NaN where not clear; empty if refused."""
+
+
+def corridor_of(grid: Grid, blocks: Sequence[Block], gsd_m: float) -> Corridor:
+    """Mark pixels within about two pixels of a track, and those well away from all."""
+    rows, cols = grid.shape
+    on = np.zeros(grid.shape, dtype=np.bool_)
+    for block in blocks:
+        for m in range(len(block.group.members)):
+            member = block.group.members[m]
+            x, y = member.xy(member.samples(0.5 * gsd_m), 0.0)
+            row, col = (np.round(v).astype(int) for v in grid.pixel(x, y))
+            inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
+            on[row[inside], col[inside]] = True
+    distance = ndimage.distance_transform_edt(~on) * gsd_m
+    return Corridor(distance <= 1.5 * gsd_m, distance > 3.0 * gsd_m + 10.0)
+
+
+def clear_pixels(raster: SceneRaster, corridor: Corridor) -> Mask:
+    """Pixels fit for counting: the archive's mask, less the roofs it takes for cloud.
+
+    Bright roofs and tarpaulins look like cloud to masks without a thermal band. A patch of cloud
+    that lies mostly on the tracks and does not reach beyond them is a train, not weather.
+    """
+    measured = (raster.values != NODATA).all(axis=0)
+    bad = np.isin(raster.mask, [MaskClass.CLOUD, MaskClass.SHADOW])
+    patches, count = ndimage.label(bad)
+    if count:
+        index = np.arange(1, count + 1)
+        size = ndimage.sum_labels(bad, patches, index)
+        on_track = ndimage.sum_labels(corridor.track & bad, patches, index)
+        false_alarm = np.concatenate([[False], on_track > 0.6 * size])
+        bad &= ~false_alarm[patches]
+    return np.asarray(measured & ~bad & (raster.mask != MaskClass.NODATA))
+
+
+def reference_from(
+    rasters: Sequence[tuple[tuple[str, ...], SceneRaster]], corridor: Corridor, gsd_m: float
+) -> tuple[tuple[str, ...], Reference] | None:
+    """Make the reference of a cube: the median of its first scenes, brought into line.
+
+    Parameters
+    ----------
+    rasters
+        (bands, raster) of the first scenes.
+
+    Returns
+    -------
+    (bands, Reference) or None
+        None where no scene has a clear pixel outside the tracks.
+    """
+    common = [b for b in REGISTERED if all(b in bands for bands, _ in rasters)][:2]
+    if not common:
+        return None
+    stack = []
+    for bands, raster in rasters:
+        clear = clear_pixels(raster, corridor)
+        measured = (raster.values != NODATA).all(axis=0)
+        if clear.sum() > 0.5 * measured.sum() > 0:
+            stack.append(_float_bands(raster, bands, common, clear))
+    if not stack:
+        return None
+    # NaN all through is a pixel no scene saw: nobody's warning, it stays unknown.
+    best = max(stack, key=lambda image: float(np.isfinite(image[0]).mean()))
+    reference = Reference(best, corridor.outside, gsd_m)
+    if len(stack) >= 3 and reference.textured:
+        moved = []
+        for image in stack:
+            found = register(image, np.isfinite(image[0]), reference)
+            if found is not None:
+                step = (-found.dy_m / gsd_m, found.dx_m / gsd_m)
+                moved.append(
+                    [
+                        ndimage.shift(band, (-step[0], -step[1]), order=1, cval=np.nan)
+                        for band in image
+                    ]
+                )
+        if len(moved) >= 3:
+            centre = _nanmedian(np.asarray(moved, dtype=np.float32))
+            reference = Reference(centre, corridor.outside, gsd_m)
+    return tuple(common), reference
+
+
+def _nanmedian(stack: F32) -> F32:
+    """Median over the first axis; NaN where nothing was seen."""
+    ordered = np.sort(stack, axis=0)
+    count = np.isfinite(stack).sum(axis=0)
+    low = np.take_along_axis(ordered, np.clip((count - 1) // 2, 0, None)[None], 0)[0]
+    high = np.take_along_axis(ordered, np.clip(count // 2, 0, len(stack) - 1)[None], 0)[0]
+    return np.asarray(np.where(count > 0, 0.5 * (low + high), np.nan), dtype=np.float32)
+
+
+def _float_bands(
+    raster: SceneRaster, bands: Sequence[str], wanted: Sequence[str], clear: Mask
+) -> F32:
+    planes = raster.values[[bands.index(b) for b in wanted]].astype(np.float32) * REFLECTANCE_SCALE
+    return np.asarray(np.where(clear, planes, np.nan), dtype=np.float32)
+
+
+def observe(
+    scene: Scene,
+    raster: SceneRaster,
+    grid: Grid,
+    blocks: Sequence[Block],
+    corridor: Corridor,
+    reference: tuple[tuple[str, ...], Reference] | None,
+) -> Observation:
+    """Look at one scene along the tracks."""
+    bands = tuple(b for b in OPTICAL if b in raster.bands)
+    clear = clear_pixels(raster, corridor)
+    share = float(clear[corridor.track].mean()) if corridor.track.any() else 0.0
+
+    def refused(reason: Refusal, found: Registration | None = None) -> Observation:
+        return Observation(scene, bands, share, found, reason, ())
+
+    measured = (raster.values != NODATA).all(axis=0)[corridor.track]
+    if not measured.any():
+        return refused(Refusal.NODATA)
+    if share < CLEAR_ENOUGH:
+        return refused(Refusal.CLOUD if measured.mean() > CLEAR_ENOUGH else Refusal.NODATA)
+    if _snowy(raster, corridor, clear):
+        return refused(Refusal.SNOW)
+    found = None
+    if reference is not None and reference[1].textured:
+        image = _float_bands(raster, raster.bands, reference[0], clear)
+        found = register(image, clear, reference[1])
+        if found is None:
+            return refused(Refusal.REGISTRATION)
+        if _hazy(image, reference[1]):
+            return refused(Refusal.HAZE, found)
+    dx, dy = (found.dx_m, found.dy_m) if found else (0.0, 0.0)
+    planes = np.ascontiguousarray(raster.values[[raster.bands.index(b) for b in bands]])
+    strips = tuple(
+        sample(planes, clear, grid, block.ground[0] + dx, block.ground[1] + dy) for block in blocks
+    )
+    return Observation(scene, bands, share, found, None, strips)
+
+
+def _snowy(raster: SceneRaster, corridor: Corridor, clear: Mask) -> bool:
+    """Snow on the ground beside the tracks: by the archive's mask, NDSI, or plain brightness."""
+    beside = corridor.outside & clear
+    if beside.sum() < 50:
+        beside = clear
+    if (raster.mask[beside] == MaskClass.SNOW).mean() > 0.3:
+        return True
+    if "green" not in raster.bands:
+        return False
+    green = raster.values[raster.bands.index("green")][beside] * REFLECTANCE_SCALE
+    if "swir16" in raster.bands:
+        swir = raster.values[raster.bands.index("swir16")][beside] * REFLECTANCE_SCALE
+        ndsi = (green - swir) / np.maximum(green + swir, 1e-3)
+        return bool(((ndsi > 0.4) & (green > 0.2)).mean() > 0.3)
+    return bool((green > SNOW_BRIGHT).mean() > 0.5)
+
+
+def _hazy(image: F32, reference: Reference) -> bool:
+    """Whether haze lifts the dark places and flattens the land against the reference."""
+    both = np.isfinite(image[0]) & np.isfinite(reference.bands[0]) & reference.outside
+    if both.sum() < 200:
+        return False
+    here, there = image[0][both], reference.bands[0][both]
+    low, high = np.quantile(there, [0.1, 0.9])
+    dark_here, bright_here = np.quantile(here, [0.1, 0.9])
+    lifted = dark_here - low > HAZE_OFFSET
+    flat = bright_here - dark_here < HAZE_CONTRAST * (high - low)
+    return bool(lifted and flat)

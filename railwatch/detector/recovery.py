@@ -1,0 +1,285 @@
+"""Injection and recovery: known cars put into the site's own imagery and counted by the same code.
+
+It turns the posterior's covered metres into cars and metres with an interval that holds at this
+site, sensor and season, without any reference count: the relation between what was put in and what
+came out carries bias, blur, merged tracks, look-alike ballast and all else the model leaves out.
+Backgrounds are residuals of real scenes; where a train stood, another date's (or, on a young
+record, another place's) empty residual is put in its stead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.count import QUANTILE_LEVELS
+from railwatch.detector.empty_track import Strips
+from railwatch.detector.energy import Scored, Scorer, Sun
+from railwatch.detector.look import WIDTH_M, shade, shadow_reach_m, shadow_span, smeared
+from railwatch.injection import draw_consist, mean_look
+from railwatch.rolling_stock import Vehicle
+
+F64 = npt.NDArray[np.float64]
+
+TRIALS = 240
+EMPTY_SHARE = 0.1
+"""Share of trials without a car."""
+LEAST_CAR_M = 12.5
+CONSIST_SIZES = (2.0, 8.0, 20.0)
+"""Mean cars of the consists put in."""
+PLACINGS = 60
+"""Consists tried before a yard is left less full than wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Cars put in and what came out, for each unit."""
+
+    cars: F64
+    """(unit,) cars put in."""
+    length_m: F64
+    """(unit,) metres over couplers put in."""
+    features: F64
+    """(unit, feature) of the score."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From a unit's features to the predictive distribution of its cars or metres."""
+
+    scale: F64
+    """(feature,) divisor of each feature."""
+    slope: F64
+    """(feature + 1,) regression on scaled features and a constant."""
+    spread: F64
+    """(3,) variance = s0 + s1 y + s2 y^2 of the prediction's error."""
+    standard: F64
+    """(trial,) errors of held-out trials in units of their spread, rising."""
+    capacity: float
+
+    def quantiles(self, features: F64, levels: tuple[float, ...] = QUANTILE_LEVELS) -> F64:
+        """Predictive quantiles of a (feature,) vector, clipped to what the track can hold."""
+        y = self.predict(features)
+        wide = np.sqrt(np.maximum(_variance(self.spread, y), 1e-4))
+        return np.clip(y + wide * np.quantile(self.standard, levels), 0.0, self.capacity)
+
+    def predict(self, features: F64) -> float:
+        """Give the expected value for a (feature,) vector."""
+        row = np.append(features / self.scale, 1.0)
+        return float(np.clip(row @ self.slope, 0.0, self.capacity))
+
+
+def features(scored: Scored, scorer: Scorer) -> F64:
+    """Say what a score tells of each unit: (unit, feature)."""
+    cell = scorer.block.cell_m
+    draws = scored.posterior.draws * cell
+    mean, spread = draws.mean(axis=0), draws.std(axis=0)
+    covered = np.empty_like(mean)
+    for u in range(len(mean)):
+        here = np.where(scorer.unit == u, scored.posterior.track, 0.0)
+        covered[u] = cell * (1.0 - np.prod(1.0 - here, axis=0)).sum()
+    return np.column_stack([np.sqrt(mean), mean, covered, spread])
+
+
+def run_trials(
+    scorer: Scorer,
+    strips: Strips,
+    scored: list[Scored],
+    suns: list[Sun],
+    allowed: npt.NDArray[np.int64],
+    seed: int,
+    trials: int = TRIALS,
+) -> list[Trial]:
+    """Put random trains into the site's own scenes and score them.
+
+    Parameters
+    ----------
+    strips, scored, suns
+        The scenes the empty look was made from, and what they scored.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    empties = np.stack([one.empty for one in scored])
+    done = []
+    for number in range(trials):
+        t = int(rng.integers(len(scored)))
+        look = scorer.empty.mean
+        ground = look + _background(rng, scorer, scored, empties, t)
+        cars, length, change = _train_change(rng, scorer, suns[t], allowed, look)
+        made = (ground + change)[None].astype(np.float32)
+        made = np.where(scored[t].seen, made, np.nan).astype(np.float32)
+        one = replace(strips.only(slice(t, t + 1)), values=made)
+        result = scorer.score(one, 0, suns[t], allowed, seed=number)
+        done.append(Trial(cars, length, features(result, scorer)))
+    return done
+
+
+def calibrate(trials: list[Trial], unit: int, capacity_m: float) -> tuple[Calibration, Calibration]:
+    """Calibrations of cars and of metres for one unit from its trials."""
+    table = np.stack([trial.features[unit] for trial in trials])
+    cars = np.array([trial.cars[unit] for trial in trials])
+    length = np.array([trial.length_m[unit] for trial in trials])
+    return (
+        _regress(table, cars, capacity_m / LEAST_CAR_M),
+        _regress(table, length, capacity_m),
+    )
+
+
+def _regress(table: F64, truth: F64, capacity: float) -> Calibration:
+    scale = np.maximum(table.std(axis=0), 1e-6)
+    design = np.column_stack([table / scale, np.ones(len(table))])
+    fold = np.arange(len(truth)) % 5
+    held_out = np.empty_like(truth)
+    for f in range(5):
+        learn = fold != f
+        held_out[~learn] = design[~learn] @ _ridge(design[learn], truth[learn])
+    held_out = np.clip(held_out, 0.0, capacity)
+    spread = _spread_fit(held_out, truth - held_out)
+    standard = (truth - held_out) / np.sqrt(np.maximum(_variance(spread, held_out), 1e-4))
+    return Calibration(scale, _ridge(design, truth), spread, np.sort(standard), capacity)
+
+
+def _ridge(design: F64, truth: F64) -> F64:
+    """Ridge regression, small counts weighing more: errors grow with the count."""
+    weight = 1.0 / (truth + 4.0)
+    normal = (design * weight[:, None]).T @ design
+    pull = 2e-3 * np.trace(normal) / len(normal) * np.eye(len(normal))
+    pull[-1, -1] = 0.0
+    return np.linalg.solve(normal + pull, (design * weight[:, None]).T @ truth)
+
+
+def _variance(spread: F64, y: F64 | float) -> F64:
+    return np.asarray(spread[0] + spread[1] * y + spread[2] * np.square(y))
+
+
+def _spread_fit(y: F64, error: F64) -> F64:
+    """Non-negative variance law of the error by iterated weighted least squares."""
+    from scipy.optimize import nnls
+
+    design = np.column_stack([np.ones_like(y), y, y**2])
+    squared = error**2
+    floor = max(0.02, float(np.quantile(squared, 0.2)))
+    law = np.array([float(squared.mean()), 0.0, 0.0])
+    for _ in range(8):
+        weight = 1.0 / np.maximum(design @ law, floor)
+        law, _ = nnls(design * weight[:, None], np.minimum(squared, 12.0 / weight) * weight)
+    return np.asarray(law + np.array([0.02, 0.0, 0.0]))
+
+
+def _background(
+    rng: np.random.Generator, scorer: Scorer, scored: list[Scored], empties: F64, t: int
+) -> F64:
+    """Residual of scene t with what stood there replaced by empty residual of elsewhere."""
+    residual = scored[t].residual.copy()
+    taken = np.convolve(empties[t] < 0.7, np.ones(5), mode="same") > 0
+    cells = len(taken)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], taken.astype(np.int8), [0]])))
+    for start, stop in edges.reshape(-1, 2):
+        quiet = empties[:, start:stop].min(axis=1)
+        dates = np.flatnonzero(quiet > 0.8)
+        if len(dates):
+            other = scored[int(rng.choice(dates))].residual[..., start:stop]
+            residual[..., start:stop] = other
+            continue
+        for s in range(start, stop):
+            spots = np.argwhere(empties[:, scorer.kind == scorer.kind[s]] > 0.7)
+            if not len(spots):
+                spots = np.argwhere(empties > 0.5)
+                if len(spots):
+                    date, place = spots[int(rng.integers(len(spots)))]
+                    residual[..., s] = scored[int(date)].residual[..., int(place)]
+                else:
+                    residual[..., s] = 0.0
+                continue
+            date, place = spots[int(rng.integers(len(spots)))]
+            there = np.flatnonzero(scorer.kind == scorer.kind[s])[int(place)]
+            residual[..., s] = scored[int(date)].residual[..., min(int(there), cells - 1)]
+    return residual
+
+
+def _train_change(
+    rng: np.random.Generator, scorer: Scorer, sun: Sun, allowed: npt.NDArray[np.int64], look: F64
+) -> tuple[F64, F64, F64]:
+    """Cars and metres by unit, and the change (band, offset, cell) of random trains."""
+    block = scorer.block
+    units = int(np.max(scorer.unit)) + 1
+    cars, length = np.zeros(units), np.zeros(units)
+    change = np.zeros_like(look)
+    shadows = np.zeros((len(block.lanes), len(block.chainage)))
+    stands = (allowed[None, :] >> np.arange(len(block.lanes))[:, None] & 1).astype(np.bool_)
+    free = stands & (scorer.unit >= 0)
+    wanted = _cars_wanted(rng, block.cell_m * float(free.sum()) / LEAST_CAR_M)
+    for _ in range(PLACINGS):
+        if wanted <= 0 or not free.any():
+            break
+        places = np.flatnonzero(free)
+        lane, cell = divmod(int(rng.choice(places)), free.shape[1])
+        mean_size = float(rng.choice(CONSIST_SIZES))
+        consist = draw_consist(rng, min(wanted, int(rng.geometric(1.0 / mean_size))))
+        at = float(block.chainage[cell])
+        for vehicle in consist.vehicles:
+            taken = (block.chainage > at - 0.5 * block.cell_m) & (
+                block.chainage < at + vehicle.length_m + 0.5 * block.cell_m
+            )
+            if not taken.any() or not free[lane, taken].all():
+                break
+            _draw(scorer, lane, at, vehicle, look, change, shadows)
+            cells = np.flatnonzero(taken)
+            unit = int(scorer.unit[lane, int(cells[len(cells) // 2])])
+            cars[unit] += 1.0
+            length[unit] += vehicle.length_m
+            free[lane, taken] = False
+            at += vehicle.length_m
+            wanted -= 1
+    _cast(scorer, sun, shadows, look, change)
+    return cars, length, change
+
+
+def _cars_wanted(rng: np.random.Generator, capacity: float) -> int:
+    """Draw how many cars to put in: none, or any order of magnitude up to a full yard."""
+    if capacity < 1.0 or rng.random() < EMPTY_SHARE:
+        return 0
+    return round(float(np.exp(rng.uniform(0.0, np.log(max(2.0, 0.9 * capacity))))))
+
+
+def _draw(
+    scorer: Scorer, lane: int, at: float, vehicle: Vehicle, look: F64, change: F64, shadows: F64
+) -> None:
+    """Add one car's roof to `change` and its stretch to the lane's shadow casters."""
+    block = scorer.block
+    middle = at + 0.5 * vehicle.length_m
+    near = np.flatnonzero(
+        np.abs(block.chainage - middle) < 0.5 * vehicle.length_m + 4.0 * scorer.sigma_m
+    )
+    along = smeared(
+        block.chainage[near],
+        middle - 0.5 * vehicle.body_m,
+        middle + 0.5 * vehicle.body_m,
+        scorer.sigma_m,
+    )
+    centre = block.lane_offset[lane, near]
+    half = 0.5 * vehicle.width_m
+    across = smeared(block.offset[:, None], centre - half, centre + half, scorer.sigma_m)
+    under = int(np.argmin(np.abs(block.offset - centre.mean())))
+    paint = mean_look(vehicle, scorer.bands)
+    change[:, :, near] += (paint[:, None] - look[:, under, near])[:, None, :] * across * along
+    shadows[lane, near] += along
+
+
+def _cast(scorer: Scorer, sun: Sun, shadows: F64, look: F64, change: F64) -> None:
+    """Darken the ground beside covered stretches where no neighbour's roof takes the shadow."""
+    block = scorer.block
+    reach = shadow_reach_m(block.heading, sun.azimuth_deg, sun.elevation_deg)
+    keep = (1.0 - shade(scorer.bands))[:, None, None]
+    for lane in range(len(block.lanes)):
+        if not shadows[lane].any():
+            continue
+        low, high = shadow_span(block.lane_offset[lane], reach)
+        dark = smeared(block.offset[:, None], low, high, scorer.sigma_m) * shadows[lane]
+        for other in range(len(block.lanes)):
+            centre = block.lane_offset[other]
+            gap = np.sign(reach) * (centre - block.lane_offset[lane])
+            hit = (gap > 0) & (gap < np.abs(reach) + WIDTH_M)
+            dark *= 1.0 - np.where(hit, 0.8 * np.clip(shadows[other], 0, 1), 0.0)
+        change -= keep * look * np.clip(dark, 0.0, 1.0)

@@ -1,0 +1,111 @@
+"""A survey: counting every scene of an area's record that has no count resting on today's inputs.
+
+Work is cut into units that any worker can do from the record alone; results are put together and
+written in one transaction. A scene's inputs are the scenes up to it (and the burn-in), so a scene
+that arrives late makes exactly the later ones be counted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from railwatch.area import Area
+from railwatch.count import ResolutionClass
+from railwatch.detection import Detection
+from railwatch.detector.each import Each, here
+from railwatch.detector.fingerprint import detector_fingerprint
+from railwatch.detector.length import BURN_IN
+from railwatch.detector.length_survey import LengthSurvey
+from railwatch.detector.presence_survey import PresenceSurvey
+from railwatch.detector.resolution import resolution_class
+from railwatch.record import Record, SceneEntry, Status
+from railwatch.scene import Scene
+
+log = logging.getLogger(__name__)
+
+
+def _quietly(_scenes: int) -> None:
+    """Report progress to nobody."""
+
+
+def detect_area(
+    record: Record,
+    area: Area,
+    *,
+    each: Each = here,
+    advance: Callable[[int], None] = _quietly,
+) -> int:
+    """Count the scenes of an area that need it and write what was found; returns how many.
+
+    Parameters
+    ----------
+    record
+        Open for writing.
+    each
+        How units are spread over workers.
+    advance
+        Called with the number of scenes done since it was last called.
+    """
+    done: list[Detection] = []
+    known = record.inputs(area.sidings.digest, detector_fingerprint())
+    for cube_key, entries in _by_cube(record).items():
+        inputs = _inputs(entries, area.sidings.digest)
+        wanted = [i for i, e in enumerate(entries) if known.get(e.item_id) != inputs[i]]
+        advance(len(entries) - len(wanted))
+        if not wanted:
+            continue
+        log.info("%s: %s: counting %d of %d scenes", area.id, cube_key, len(wanted), len(entries))
+        survey = _survey_of(record, area, cube_key, entries)
+        for i, found in survey.detections(wanted, each):
+            done.append(replace(found, inputs=inputs[i]))
+            advance(1)
+    record.put_detections(area.sidings.digest, detector_fingerprint(), done)
+    return len(done)
+
+
+def _by_cube(record: Record) -> dict[str, list[SceneEntry]]:
+    cubes: dict[str, list[SceneEntry]] = {}
+    for entry in record.entries():
+        if entry.status is Status.INGESTED:
+            cubes.setdefault(entry.cube_key, []).append(entry)
+    return dict(sorted(cubes.items()))
+
+
+def _inputs(entries: Sequence[SceneEntry], siding_set: str) -> list[str]:
+    """For each scene the digest of the scenes its count rests on."""
+    chain = hashlib.sha256(siding_set.encode())
+    prefix = []
+    for entry in entries:
+        chain.update(f"{entry.item_id}/{entry.change}/{entry.checksum}".encode())
+        prefix.append(chain.hexdigest()[:16])
+    first = prefix[min(BURN_IN, len(prefix)) - 1]
+    return [first if i < BURN_IN else prefix[i] for i in range(len(entries))]
+
+
+class Survey(Protocol):
+    """Detects scenes of one cube, by resolution class."""
+
+    def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
+        """Detect scenes by their number in the cube, in any order."""
+        ...
+
+
+def _survey_of(record: Record, area: Area, cube_key: str, entries: Sequence[SceneEntry]) -> Survey:
+    """Choose how a cube is detected: what its GSD and bands let physics say."""
+    scenes = tuple(_scene(entry) for entry in entries)
+    level = resolution_class(scenes[0].gsd_m, scenes[0].bands)
+    if level is ResolutionClass.D:
+        return PresenceSurvey(record, area, cube_key, scenes)
+    if level is None:
+        raise ValueError(f"{cube_key}: nothing can be counted at {scenes[0].gsd_m:g} m")
+    return LengthSurvey(record, area, cube_key, scenes, level)
+
+
+def _scene(entry: SceneEntry) -> Scene:
+    if entry.scene is None:
+        raise ValueError(f"{entry.item_id}: an ingested scene has no metadata")
+    return entry.scene
