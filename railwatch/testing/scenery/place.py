@@ -10,6 +10,7 @@ import numpy as np
 import pyproj
 
 from railwatch.coverage import Float
+from railwatch.fouling import usable_stretches
 from railwatch.grid import Grid
 from railwatch.injection import Consist, points_on
 from railwatch.rolling_stock import Panel, Vehicle, draw_paint
@@ -107,12 +108,16 @@ class Place:
 
     @classmethod
     def around(cls, sidings: SidingSet, draw: PlaceDraw, leads: Sequence[Siding] = ()) -> Place:
-        """Build the surroundings of given sidings, whose true tracks lie as `draw` offsets them."""
+        """Build the surroundings of given sidings, whose true tracks lie as `draw` offsets them.
+
+        Cars stand on the longest stretch of each that is clear of fouling points.
+        """
         utm = sidings.utm
         rng = np.random.default_rng([draw.seed, 1])
         off = np.asarray(draw.digitised_off_m)
         tracks = tuple(_true_track(s, utm, off) for s in sidings)
-        spans = tuple((5.0, track.length_m - 5.0) for track in tracks)
+        usable = usable_stretches(sidings)
+        spans = tuple(max(usable[s.id], key=lambda span: span[1] - span[0]) for s in sidings)
         beyond = tuple(_true_track(s, utm, off) for s in leads)
         return cls(
             draw,
@@ -126,11 +131,19 @@ class Place:
             draw_materials(rng, draw.spread, draw.lat),
         )
 
-    def grid(self, gsd_m: float, ring_m: float, multiple: int = 1) -> Grid:
-        """Grid over the sidings and a ring, with edges on whole multiples of pixels."""
-        low = np.min([t.points.min(axis=0) for t in self.tracks], axis=0) - ring_m
-        high = np.max([t.points.max(axis=0) for t in self.tracks], axis=0) + ring_m
-        step = gsd_m * multiple
+    def grid(self, gsd_m: float, ring_m: float, *, mains: bool = True) -> Grid:
+        """Cover the sidings and a ring, with edges on multiples of two pixels.
+
+        Without `mains` through tracks are left out, as an order of sharp images leaves them.
+        """
+        tracks = [
+            track
+            for track, siding in zip(self.tracks, self.sidings, strict=True)
+            if mains or siding.kind is not SidingKind.MAIN
+        ]
+        low = np.min([t.points.min(axis=0) for t in tracks], axis=0) - ring_m
+        high = np.max([t.points.max(axis=0) for t in tracks], axis=0) + ring_m
+        step = 2.0 * gsd_m
         west, south = (math.floor(v / step) * step for v in low)
         east, north = (math.ceil(v / step) * step for v in high)
         shape = (round((north - south) / gsd_m), round((east - west) / gsd_m))

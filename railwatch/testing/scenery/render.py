@@ -118,7 +118,7 @@ class _Camera:
     def over(cls, place: Place, sensor: Sensor, ring_m: float | None) -> _Camera:
         fine = sensor.gsd_m <= FINE_GSD_M
         ring = (150.0 if fine else 400.0) if ring_m is None else ring_m
-        grid = place.grid(sensor.gsd_m, ring, multiple=2)
+        grid = place.grid(sensor.gsd_m, ring, mains=not fine)
         low, high = sensor.psf_sigma_px
         utm = pyproj.CRS.from_epsg(place.epsg)
         declared = tuple(_Declared.of(siding, utm) for siding in place.sidings)
@@ -185,7 +185,7 @@ class _Camera:
         """Share of the sidings under cloud or its shadow."""
         if conditions.cloud == 0:
             return 0.0
-        points = np.concatenate([each.samples for each in self.declared])
+        points = np.concatenate([each.samples for each in self.declared if not each.main])
         rows, cols = sky.grid.pixel(points[:, 0], points[:, 1])
         hidden = sky.clouded()[np.rint(rows).astype(int), np.rint(cols).astype(int)]
         return round(float(hidden.mean()), 4)
