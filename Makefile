@@ -45,6 +45,9 @@ docs: env  ## write docs/cli.md from the commands' own help
 evaluate: env  ## render fresh places, count them, judge the figures; QUICK=1, SEED=n
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.evaluate --plots docs/method/plots $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
 
+live: env  ## the smallest paid round trip with a real Sentinel Hub account
+	@$(BIN)/python -m benchmarks.live_sentinel_hub
+
 lock: env  ## pin what pyproject.toml allows, for every supported Python
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	  --no-emit-index-url --group dev pyproject.toml --extra sentinelhub --extra osm --extra testing -o constraints.txt

@@ -52,6 +52,10 @@ COMMANDS: dict[str, LazyCommand] = {
         "railwatch.cli.counts:counts",
         "Show what is published of an area: metres and cars with intervals, or the refusal",
     ),
+    "emulator": LazyCommand(
+        "railwatch.cli.emulator:emulator",
+        "Serve an archive as Sentinel Hub does: OAuth, Catalog, Process, prices and quotas",
+    ),
     "export": LazyCommand(
         "railwatch.cli.export:export_command",
         "Write all imagery, strips, occupancy and counts of AREA (its YAML file) as plain Zarr v3",
@@ -59,6 +63,10 @@ COMMANDS: dict[str, LazyCommand] = {
     "history": LazyCommand(
         "railwatch.cli.history:history_command",
         "List the publications of an area that are kept, oldest first",
+    ),
+    "plan": LazyCommand(
+        "railwatch.cli.plan:plan",
+        "Say what a backfill would fetch and cost, without spending anything",
     ),
     "reference": LazyCommand(
         "railwatch.cli.reference_counts:reference",

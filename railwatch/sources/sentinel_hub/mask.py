@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.scene import MaskClass
+from railwatch.sources.archive.mask import MaskAt, MaskKind, classes_of
 
 CLOUD_PERCENT = 50
 """Cloud probability from which an unclassified pixel counts as cloud.
@@ -16,13 +17,8 @@ Sen2Cor puts what it thinks cloudy into classes 8 to 10 by its own thresholds; c
 of doubt, so only there the probability is asked: more likely cloud than not.
 """
 
-_SCL = np.full(256, MaskClass.CLEAR, dtype=np.uint8)
-_SCL[[0]] = MaskClass.NODATA
-_SCL[[1]] = MaskClass.SATURATED
-_SCL[[3]] = MaskClass.SHADOW
-_SCL[[8, 9, 10]] = MaskClass.CLOUD
-_SCL[[11]] = MaskClass.SNOW
 _UNCLASSIFIED = 7
+_SCL = MaskAt(MaskKind.SCL, "SCL", "")
 
 
 def mask_of(
@@ -44,7 +40,7 @@ def mask_of(
     """
     mask = np.full(measured.shape, MaskClass.CLEAR, dtype=np.uint8)
     if "SCL" in layers:
-        mask = _SCL[np.minimum(layers["SCL"], 255)]
+        mask = classes_of(layers["SCL"][None], _SCL)
         if "CLD" in layers:
             doubtful = (layers["SCL"] == _UNCLASSIFIED) & (layers["CLD"] >= CLOUD_PERCENT)
             mask[doubtful] = MaskClass.CLOUD

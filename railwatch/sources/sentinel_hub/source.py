@@ -120,6 +120,8 @@ class SentinelHubSource:
             place = self._place(query)
             start = (query.start or _FIRST) - _SKEW
             end = (query.end or dt.datetime.now(dt.UTC)) + _SKEW
+            if place.is_empty:
+                continue
             items = self._hub().items(collection.id, place, (_second(start), _second(end)))
             found += [f for f in scenes_of(items, collection, place) if self._meets(f, query)]
         earliest = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -264,11 +266,13 @@ class SentinelHubSource:
 
     def _place(self, query: Query) -> shapely.Polygon:
         """Say what a scene has to touch, WGS84."""
+        box = shapely.box(*query.bbox)
         if self.sidings is None:
-            return shapely.box(*query.bbox)
+            return box
         lines = [shapely.LineString(s.coordinates) for s in self.sidings]
         hull = shapely.convex_hull(shapely.MultiLineString(lines))
-        return hull.buffer(_HULL_MARGIN_DEG, quad_segs=2)
+        both = box.intersection(hull.buffer(_HULL_MARGIN_DEG, quad_segs=2))
+        return both if isinstance(both, shapely.Polygon) else shapely.Polygon()
 
     def _meets(self, found: Found, query: Query) -> bool:
         """Whether a scene lies in the query's period and is not too cloudy."""

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 import urllib.request
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -66,13 +67,21 @@ class Reply:
     body: bytes
 
 
+_Idle = tuple[str, float, http.client.HTTPConnection]
+"""Where a connection leads, since when it is idle, and itself."""
+
+
 @dataclass
 class Transport:
     """Keeps connections open between exchanges; any thread may use it."""
 
     bounds: Bounds = field(default_factory=Bounds)
-    _idle: list[tuple[str, float, http.client.HTTPConnection]] = field(default_factory=list)
+    _idle: list[_Idle] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        # Workers unpickle sources and drop them without a word.
+        weakref.finalize(self, _close, self._idle)
 
     def __enter__(self) -> Self:
         return self
@@ -85,9 +94,7 @@ class Transport:
     def close(self) -> None:
         """Close idle connections."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for _, _, connection in idle:
-            connection.close()
+            _close(self._idle)
 
     def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, most_bytes: int
@@ -227,6 +234,12 @@ def _open(where: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
     )
     connection.set_tunnel(host, port or 443)
     return connection
+
+
+def _close(idle: list[_Idle]) -> None:
+    """Close connections and forget them."""
+    while idle:
+        idle.pop()[2].close()
 
 
 def _check_in_time(expired: threading.Event) -> None:
