@@ -116,7 +116,7 @@ def scaling_of(plane: Mapping[str, Any], asset: Mapping[str, Any]) -> Scaling:
 
 
 def stored(
-    raw: npt.NDArray[Any], name: str, scaling: Scaling, nodata: float | None
+    raw: npt.NDArray[Any], name: str, scaling: Scaling, nodata: tuple[float, ...]
 ) -> npt.NDArray[np.uint16]:
     """Return a plane's numbers as the cube stores them: reflectance x 10000, `NODATA` unmeasured.
 
@@ -129,13 +129,13 @@ def stored(
     scaling
         Complete: scale and offset are numbers.
     nodata
-        Value that means unmeasured, NaN included; None: every value is a measurement.
+        Values that mean unmeasured; NaN always does.
     """
     scale = 1.0 if scaling.scale is None else scaling.scale
     offset = 0.0 if scaling.offset is None else scaling.offset
     missing = np.zeros(raw.shape, dtype=np.bool_)
-    if nodata is not None and not np.isnan(nodata):
-        missing = raw == nodata
+    for nothing in nodata:
+        missing |= raw == nothing
     if raw.dtype == np.uint16 and scale == REFLECTANCE_SCALE and offset == 0 and name not in SAR:
         return np.where(missing, NODATA, raw)
     if raw.dtype.kind == "f":

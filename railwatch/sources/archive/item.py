@@ -29,6 +29,7 @@ from railwatch.sources.archive.document import (
     text_at,
 )
 from railwatch.sources.archive.mask import MaskAt
+from railwatch.sources.archive.placing import METRES_A_DEGREE
 from railwatch.sources.archive.tiff import Header
 
 ITEM_KEY = "archive:item"
@@ -279,7 +280,7 @@ def _gsd(
     header = archive.header(found[0].file, item_id)
     side = (abs(header.transform.determinant)) ** 0.5
     if header.crs is not None and header.crs.is_geographic:
-        side *= 111_320.0  # metres in a degree of latitude
+        side *= METRES_A_DEGREE
     if not side > 0:
         raise bad(key, "properties.gsd", "is missing, and the file has no map coordinates")
     return float(f"{side:.4g}")

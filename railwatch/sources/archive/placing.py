@@ -29,6 +29,10 @@ ALIGNED_PX = 0.01
 """Pixels coincide when corners differ by less; a resampling to mend it would only blur."""
 MARGIN_PX = 4
 """Pixels read around a window that is resampled: cubic convolution reaches two."""
+COARSE = 1.2
+"""Ratio of the file's pixels to the grid's from which there is no detail to keep sharp."""
+METRES_A_DEGREE = 111_320.0
+"""Of latitude, and of longitude on the equator."""
 BAND_TILES = 8
 """Tile rows read at a time at most: bounds memory for large scenes."""
 
@@ -129,6 +133,7 @@ class Placing:
             col = window.col_off + at[1] - part.cols.start
             out[:, row : row + window.height, col : col + window.width] = read
             return out
+        scale = min(1.0, self._side() / self.grid.gsd_m)
         for plane, source in zip(out, read, strict=True):
             reproject(
                 source,
@@ -140,7 +145,11 @@ class Placing:
                 dst_crs=CRS.from_epsg(self.grid.epsg),
                 dst_nodata=fill,
                 resampling=Resampling.nearest if nearest else self._resampling(),
-                tolerance=0.0,  # exact, so that the result does not depend on how tiles are cut
+                # Exact and at a stated scale: GDAL would take both from the windows, and the result
+                # would depend on how tiles are cut.
+                tolerance=0.0,
+                XSCALE=scale,
+                YSCALE=scale,
             )
         return out
 
@@ -148,11 +157,14 @@ class Placing:
         shift = Affine.translation(part.cols.start, part.rows.start)
         return Affine(*(self.grid.transform @ shift)[:6])
 
-    def _resampling(self) -> Resampling:
+    def _side(self) -> float:
+        """Side of the file's pixels, metres."""
         side = math.sqrt(abs(self.transform.determinant))
-        if self.crs.is_geographic:
-            side *= 111_320.0  # metres in a degree of latitude
-        return Resampling.bilinear if side > 1.2 * self.grid.gsd_m else Resampling.cubic
+        return side * METRES_A_DEGREE if self.crs.is_geographic else side
+
+    def _resampling(self) -> Resampling:
+        coarse = self._side() > COARSE * self.grid.gsd_m
+        return Resampling.bilinear if coarse else Resampling.cubic
 
     def _window(self, part: Part) -> Window | None:
         """Window of the file that holds a part of the grid, with a margin; None if none does."""

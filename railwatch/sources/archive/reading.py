@@ -99,9 +99,7 @@ class Reading:
             own_mask = alpha is None and tiff.has_mask(dataset)
             scalings = [self._scaling(one, dataset) for _, one in places]
             nodatas = [_nodata(one, dataset) for _, one in places]
-            self._says_missing |= (
-                alpha is not None or own_mask or any(n is not None for n in nodatas)
-            )
+            self._says_missing |= alpha is not None or own_mask or any(nodatas)
 
             def convert(raw: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
                 read = np.stack(
@@ -161,12 +159,10 @@ class Reading:
             out[..., rows, col * TILE_PX : (col + 1) * TILE_PX] = fill
 
 
-def _nodata(one: BandAt, dataset: Any) -> float | None:
-    """Return the value that means unmeasured: as the item says, else as the file does."""
-    if one.scaling.nodata is not None:
-        return one.scaling.nodata
-    said: float | None = dataset.nodatavals[one.plane - 1]
-    return said
+def _nodata(one: BandAt, dataset: Any) -> tuple[float, ...]:
+    """Return the values that mean unmeasured: the item's and the file's, which may differ."""
+    said = (one.scaling.nodata, dataset.nodatavals[one.plane - 1])
+    return tuple(float(value) for value in said if value is not None)
 
 
 def _blank_fill(out: npt.NDArray[np.uint16]) -> None:
