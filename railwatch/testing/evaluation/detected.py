@@ -1,53 +1,41 @@
-"""The real detector, asked as its user asks: `railwatch run` on the site's area and archive."""
+"""The real detector on a site: what `railwatch run` does of search, ingest and detection.
+
+Without flows and workers, so that many sites fit into an evaluation; the record, the archive reader
+and the detector are those of every run.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
-import pandas as pd
-
-from railwatch.errors import OperatorError
+from railwatch.area import load_area
+from railwatch.detector.fingerprint import detector_fingerprint
+from railwatch.detector.survey import detect_area
+from railwatch.detector.window import footprint_for
 from railwatch.record import Record
+from railwatch.sources import Query
+from railwatch.sources.archive import ArchiveSource
 from railwatch.store import Store
 from railwatch.testing.evaluation.answer import Answer
 from railwatch.testing.evaluation.site import Site
 
 
 def detected(site: Site) -> Answer:
-    """Run the whole job into a store beside the site and read its counts from the record.
-
-    Raises
-    ------
-    OperatorError
-        The run failed; its last line is the message.
-    """
-    store = site.area.parent / "store"
-    railwatch_run(site.area, site.archive, store)
-    published = pd.read_parquet(
-        store / "areas" / site.id / "counts.parquet", columns=["siding_set", "detector"]
-    )
-    if published.empty:
-        return Answer(())
-    newest = published.iloc[-1]
-    with Record.open(Store.open(str(store)), site.id) as record:
-        counts = record.counts(newest["siding_set"], newest["detector"])
-        cars = record.cars(newest["siding_set"], newest["detector"])
+    """Ingest a site's archive into a record beside it, count it, and read the counts."""
+    area = load_area(site.area)
+    source = ArchiveSource(str(site.archive))
+    found = list(source.search(Query(area.bbox, collections=area.collections)))
+    scenes = [item.scene for item in found if item.scene is not None]
+    footprints = {
+        scene.cube_key: footprint_for(area.sidings, scene.gsd_m, scene.bands) for scene in scenes
+    }
+    store = Store.open(str(site.area.parent / "store"))
+    with Record.open(store, area.id, write=True) as record:
+        batch = record.begin(footprints)
+        plan = record.plan(found, footprints)
+        tickets = batch.tickets(plan.scenes, scenes_each=max(1, len(scenes)))
+        batch.commit([ticket.write(source) for ticket in tickets], plan.rejections)
+        record.refresh()
+        detect_area(record, area)
+        record.refresh()
+        counts = record.counts(area.sidings.digest, detector_fingerprint())
+        cars = record.cars(area.sidings.digest, detector_fingerprint())
     return Answer(tuple(counts), cars)
-
-
-def railwatch_run(area: Path, archive: Path, store: Path) -> None:
-    """Run `railwatch run` and wait.
-
-    Raises
-    ------
-    OperatorError
-        It exited with another status than 0.
-    """
-    command = [sys.executable, "-m", "railwatch", "run", str(area)]
-    command += ["--archive", str(archive), "--store", str(store)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own interpreter and module
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise OperatorError(f"railwatch run {area}: {said[-1]}")

@@ -103,7 +103,7 @@ def draw_site_parameters(
         spacing_m=float(rng.uniform(*stratum.spacing_m)),
         length_m=max(drawn.length_m, 700.0 if tracks > 4 else 450.0),
         ladder=drawn.ladder and tracks > 2,
-        ring_m=420.0 if stratum.series else 170.0,
+        ring_m=stratum.sensor.ring_m + 20.0,
     )
     if place.ladder:
         # A ladder costs 9 m of every outer track for each metre it lies off the middle.

@@ -76,7 +76,7 @@ def render(
     Parameters
     ----------
     ring_m
-        Ground shown around the sidings; None: 400 m, 150 m below 1.5 m GSD.
+        Ground shown around the sidings; None: what the sensor's deliveries show.
 
     Returns
     -------
@@ -117,7 +117,7 @@ class _Camera:
     @classmethod
     def over(cls, place: Place, sensor: Sensor, ring_m: float | None) -> _Camera:
         fine = sensor.gsd_m <= FINE_GSD_M
-        ring = (150.0 if fine else 400.0) if ring_m is None else ring_m
+        ring = sensor.ring_m if ring_m is None else ring_m
         grid = place.grid(sensor.gsd_m, ring, mains=not fine)
         low, high = sensor.psf_sigma_px
         utm = pyproj.CRS.from_epsg(place.epsg)

@@ -38,6 +38,8 @@ class Sensor:
     """Standard deviation of misregistration an axis, pixels."""
     off_nadir_deg: float = 0.0
     """Largest angle of view from nadir."""
+    ring_m: float = 60.0
+    """Ground a delivery shows around the sidings."""
     hour: float = 10.5
     """Local solar time of passing."""
     mask: bool = False
@@ -58,6 +60,7 @@ SENTINEL2 = Sensor(
     ("blue", "green", "red", "nir", "swir16"),
     Packing.REFLECTANCE,
     off_nadir_deg=10.0,
+    ring_m=640.0,
     mask=True,
 )
 DOVE = Sensor(
@@ -70,6 +73,7 @@ DOVE = Sensor(
     noise=(0.003, 0.008),
     shift_px=0.7,
     off_nadir_deg=5.0,
+    ring_m=300.0,
     hour=10.0,
 )
 VHR_050 = Sensor(
@@ -125,6 +129,7 @@ SENTINEL1 = Sensor(
     Packing.REFLECTANCE,
     psf_sigma_px=(0.75, 0.9),
     shift_px=0.2,
+    ring_m=300.0,
     radar=True,
     angles=False,
 )
