@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from railwatch.area import RING_M, Area, load_area
-from railwatch.grid import grid_for, tiles_touching
+from railwatch.area import Area, load_area
+from railwatch.detector.resolution import resolution_class
+from railwatch.detector.window import footprint_for
 from railwatch.scene import Scene
 from railwatch.sources import Found, Query, SceneSource
 from railwatch.sources.archive import ArchiveSource
@@ -79,14 +80,15 @@ def plan(
 
 
 def _scenes(found: Iterable[Found]) -> list[Scene]:
-    """Leave out what cannot become a scene."""
-    return [f.scene for f in found if f.scene is not None]
+    """Leave out what cannot become a scene, and sensors too coarse to count anything."""
+    scenes = [f.scene for f in found if f.scene is not None]
+    return [s for s in scenes if resolution_class(s.gsd_m, s.bands) is not None]
 
 
 def _wanted(place: Area, scene: Scene) -> Wanted:
-    """Give the tiles of the area's grid that touch the sidings or their ring."""
-    grid = grid_for(place.sidings, scene.gsd_m, RING_M)
-    return grid, tiles_touching(grid, place.sidings, RING_M)
+    """Give the tiles the detector needs of a scene, as a run would fetch them."""
+    footprint = footprint_for(place.sidings, scene.gsd_m, scene.bands)
+    return footprint.grid, footprint.tiles
 
 
 def _midnight(day: dt.datetime | None) -> dt.datetime | None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from railwatch.area import RING_M, load_area
+from railwatch.area import load_area
 from railwatch.cli import railwatch
+from railwatch.detector.window import footprint_for
 from railwatch.errors import SourceError
-from railwatch.grid import grid_for, tiles_touching
 from railwatch.testing.sentinel_hub import Emulator
 from railwatch.testing.sentinel_hub.sample import write_sample
 from railwatch.testing.sentinel_hub.server import CLIENT_ID, CLIENT_SECRET
@@ -73,11 +73,9 @@ def planned(*arguments):
 def test_scenes_requests_units_and_forecast(hub, area):
     """Three scenes at the price of the tiles around the siding; nothing is spent."""
     document = json.loads(planned(area, "--start", "2024-01-01", "--json"))
-    place = load_area(area)
-    grid = grid_for(place.sidings, 10.0, RING_M)
-    tiles = tiles_touching(grid, place.sidings, RING_M)
-    least = 3 * tiles.sum() * 64**2 / 512**2 * 7 / 3
-    most = 3 * np.prod(grid.shape) / 512**2 * 7 / 3
+    footprint = footprint_for(load_area(area).sidings, 10.0, ("red", "nir"))
+    least = 3 * footprint.tiles.sum() * 64**2 / 512**2 * 7 / 3
+    most = 3 * np.prod(footprint.grid.shape) / 512**2 * 7 / 3
 
     assert document["collections"][0]["scenes"] == 3
     assert least <= document["total"]["processing_units"] <= most
