@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from railwatch.publication.content import Content, Statement
 from railwatch.publication.parquet import Row
 
 RECENT = 10
@@ -30,10 +31,24 @@ def summary(facility: Sequence[Row]) -> dict[str, str]:
         )
     when = f"{last['acquired']:%-d %B %Y}, class {last['resolution_class']}"
     return {
-        "figure": f"{last['occupied_m']:.0f} m occupied",
+        "figure": f"{last['occupied_m']:.0f}\N{NO-BREAK SPACE}m occupied",
         "interval": interval,
         "note": f"{when}. {_refused_since(facility, last)}".strip(),
     }
+
+
+def lead(said: Statement, content: Content) -> str:
+    """Say what was counted on the date of a statement, so that it can be quoted by itself."""
+    count = content.facility_by_scene.get(said.scene_id or "")
+    if count is None or count.occupied_m is None:
+        return f"{content.area.name}, {said.when:%-d %B %Y}."
+    words = (
+        f"{content.area.name}, {count.acquired:%-d %B %Y}: {count.occupied_m:.0f} m of track "
+        f"occupied ({count.occupied_m_low:.0f}–{count.occupied_m_high:.0f} m)"
+    )
+    if count.cars is not None:
+        words += f", about {count.cars:.0f} railcars ({count.cars_low:.0f}–{count.cars_high:.0f})"
+    return f"{words}; {count.interval * 100:.0f} % intervals."
 
 
 def cards(facility: Sequence[Row]) -> list[dict[str, str]]:
@@ -50,7 +65,7 @@ def cards(facility: Sequence[Row]) -> list[dict[str, str]]:
     made.append(
         {
             "title": f"Last {len(recent)} scenes",
-            "figure": f"{given} gave a number",
+            "figure": f"{given} of {len(recent)} counted",
             "interval": "",
             "note": _reasons(recent),
         }
@@ -91,7 +106,7 @@ def _highest(row: Row) -> dict[str, str]:
     """Show the date whose lower bound is the highest: no later scene says as much for sure."""
     return {
         "title": "Most for certain",
-        "figure": f"at least {row['occupied_m_low']:.0f} m",
+        "figure": f"at least {row['occupied_m_low']:.0f}\N{NO-BREAK SPACE}m",
         "interval": f"{row['occupied_m']:.0f} m, up to {row['occupied_m_high']:.0f} m",
         "note": f"{row['acquired']:%-d %B %Y}, class {row['resolution_class']}",
     }

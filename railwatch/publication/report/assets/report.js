@@ -85,6 +85,9 @@
     }
     return high > 0 ? high * 1.06 : 1;
   }
+  // Refused scenes are marked below zero, where no count can be: never read as "nothing there".
+  const REFUSED_SHARE = 0.07;
+  const below = (high) => [-high * REFUSED_SHARE, high];
   function drawIntervals(spec) {
     return (u) => {
       const ctx = u.ctx, ratio = devicePixelRatio, scale = u.scales.x;
@@ -99,10 +102,10 @@
         if (times[at] < scale.min || times[at] > scale.max) continue;
         const x = Math.round(u.valToPos(times[at], "x", true));
         if (rows.r[row] !== null) {
-          const sized = rows.m[row] === null;
-          ctx.globalAlpha = sized ? 0.75 : 0.35;
+          const zero = u.valToPos(0, "y", true), tall = (u.bbox.top + u.bbox.height - zero) * 0.7;
+          ctx.globalAlpha = rows.m[row] === null ? 0.9 : 0.45;
           ctx.fillStyle = colour("refused");
-          ctx.fillRect(x - ratio / 2, u.bbox.top + u.bbox.height - 7 * ratio, Math.max(1, ratio), 7 * ratio);
+          ctx.fillRect(x - ratio / 2, u.bbox.top + u.bbox.height - tall, Math.max(1, ratio), tall);
         }
         if (!shown.has(rows.g[row]) || spec.low[row] === null) continue;
         ctx.globalAlpha = 0.34;
@@ -164,8 +167,8 @@
       padding: [10, 14, 0, 4],
       legend: { show: false },
       cursor: { sync: { key: "series" }, drag: { x: true, y: false }, focus: { prox: 1e6 }, points: { show: false } },
-      scales: { x: { time: true }, y: { range: (u) => [0, top(spec, u.scales.x)] } },
-      axes: [{ ...axis, values: timeLabels, space: 70 }, { ...axis, size: 58, label: spec.unit, labelSize: 16, labelFont: "12px system-ui, sans-serif" }],
+      scales: { x: { time: true }, y: { range: (u) => below(top(spec, u.scales.x)) } },
+      axes: [{ ...axis, values: timeLabels, space: 70 }, { ...axis, size: 58, filter: (u, splits) => splits.map((v) => (v < 0 ? null : v)), label: spec.unit, labelSize: 16, labelFont: "12px system-ui, sans-serif" }],
       series: [{}, ...classes.map((group) => ({
         label: group,
         paths: () => null,
