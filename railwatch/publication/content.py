@@ -212,11 +212,11 @@ def slug(text: str) -> str:
     return f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
 
 
-def publisher_fingerprint() -> str:
+def publisher_fingerprint(only: frozenset[str] | None = None) -> str:
     """Twelve hex digits over this package's code, templates and assets.
 
     A change to any of them gives publications a new id, so a better page is published although
-    the record stayed as it was.
+    the record stayed as it was. `only` names the files that count, where not all do.
     """
     digest = hashlib.sha256()
     pending = [resources.files("railwatch.publication")]
@@ -224,6 +224,6 @@ def publisher_fingerprint() -> str:
         for item in sorted(pending.pop().iterdir(), key=lambda found: found.name):
             if item.is_dir() and item.name != "__pycache__":
                 pending.append(item)
-            elif item.is_file() and not item.name.endswith(".pyc"):
+            elif item.is_file() and (item.name in only if only else ".pyc" not in item.name):
                 digest.update(item.name.encode() + b"\0" + item.read_bytes())
     return digest.hexdigest()[:12]

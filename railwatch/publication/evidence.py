@@ -29,6 +29,9 @@ from railwatch.publication.content import (
 from railwatch.publication.frame import Frame, frame_of
 from railwatch.scene import NODATA, SceneRaster
 
+DRAWN_BY = frozenset({"evidence.py", "frame.py", "overlay.svg.j2", "strips.svg.j2"})
+"""Files of this package that pictures depend on; a change of the page redraws none."""
+
 WEBP = "image/webp"
 SVG = "image/svg+xml"
 
@@ -79,7 +82,7 @@ def names(content: Content) -> dict[str, Names]:
     What was detected depends on the scene, those before it in its cube, the sidings and the
     detector; a chain of digests says so without reading any of it.
     """
-    look = f"{publisher_fingerprint()} {content.siding_set}"
+    look = f"{publisher_fingerprint(DRAWN_BY)} {content.siding_set}"
     chains = _chains(content.used)
     rows: dict[str, list[object]] = {}
     for count in content.counts:

@@ -36,6 +36,7 @@ def store(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_examples_run_without_railwatch(store):
     """All examples, in order, in a process that cannot import railwatch."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
@@ -58,6 +59,7 @@ def test_every_column_is_specified_in_its_order():
     assert told == [name for name, _, _ in COLUMNS]
 
 
+@pytest.mark.slow
 def test_catalog_is_valid_stac(store):
     """Catalog, collection and items pass the STAC 1.1 schemas that pystac brings."""
     validator = JsonSchemaSTACValidator()

@@ -315,7 +315,7 @@
       const none = state.m === null;
       $("sidings").tBodies[0].append(make("tr", {},
         make("th", { scope: "row" }, naming(key)),
-        make("td", {}, none ? "no count yet" : day(state.t), state.refusal ? make("div", { class: "note" }, "later scene refused: " + state.refusal.replaceAll("_", " ")) : null),
+        make("td", { class: "day" }, none ? "no count yet" : day(state.t), state.refusal ? make("div", { class: "note" }, "later scene refused: " + state.refusal.replaceAll("_", " ")) : null),
         make("td", { class: "n" }, none ? "" : metres(state.m) + " (" + range(state.ml, state.mh, metres) + ")"),
         make("td", { class: "n" }, metres(state.visible)),
         make("td", { class: "n" }, state.c === null ? "" : cars(state.c) + " (" + range(state.cl, state.ch, cars) + ")")));
@@ -337,11 +337,11 @@
     layers.append(make("img", { src: evidence(scene, CHIP), alt: title + ": scene " + scenes.id[scene], loading: "lazy" }));
     if ($("overlay").checked) {
       const picture = svg("svg", { viewBox: "0 0 " + frame.width + " " + frame.height, "aria-hidden": "true" });
-      picture.append(sidingLines(frame, () => ({ stroke: "#fff", "stroke-width": 1, "stroke-opacity": 0.75 })));
+      picture.append(sidingLines(frame, () => ({ stroke: "#fff", "stroke-width": 1, "stroke-opacity": 0.4, "stroke-dasharray": "2 5" })));
       if (evidence(scene, OVERLAY)) layers.append(make("img", { src: evidence(scene, OVERLAY), alt: "Occupied track" + (scenes.gsd[scene] <= 1 ? " and single cars" : "") + " as detected" }));
       layers.append(picture);
     }
-    return make("figure", {}, layers, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene]));
+    return make("figure", {}, layers, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene] + ". ", make("a", { href: evidence(scene, CHIP), target: "_blank", rel: "noopener" }, "Full size")));
   }
   function openScene(scene, stay) {
     current = scene;
