@@ -48,7 +48,7 @@ def write_scene(
         assets = _display(home, sensor, grid, [planes[b][1] for b in sensor.bands], conditions.seed)
     elif sensor.packing is Packing.STACKED:
         stack = [_counts(planes[band][1], 0.0) for band in sensor.bands]
-        _tiff(home / "analytic.tif", grid, np.stack(stack), 65535)
+        write_tiff(home / "analytic.tif", grid, np.stack(stack), 65535)
         assets = {"analytic": _asset("analytic.tif", sensor.bands, sensor, 0.0)}
     else:
         late = sensor.packing is Packing.BASELINE_4 and conditions.acquired >= OFFSET_SINCE
@@ -56,10 +56,10 @@ def write_scene(
         assets = {}
         for band in sensor.bands:
             where, plane = planes[band]
-            _tiff(home / f"{band}.tif", where, _counts(plane, offset)[None], 65535)
+            write_tiff(home / f"{band}.tif", where, _counts(plane, offset)[None], 65535)
             assets[band] = _asset(f"{band}.tif", (band,), sensor, offset)
     if classes is not None:
-        _tiff(home / "scl.tif", grid, classes[None], 0)
+        write_tiff(home / "scl.tif", grid, classes[None], 0)
         assets["scl"] = {
             "href": "./scl.tif",
             "type": "image/tiff; application=geotiff",
@@ -75,7 +75,8 @@ def _counts(plane: Float32, offset: float) -> npt.NDArray[np.uint16]:
     return np.where(np.isfinite(plane), np.nan_to_num(counts), 65535).astype(np.uint16)
 
 
-def _tiff(path: Path, grid: Grid, stack: npt.NDArray[Any], nodata: int) -> None:
+def write_tiff(path: Path, grid: Grid, stack: npt.NDArray[Any], nodata: int) -> None:
+    """Write (band, y, x) counts."""
     with rasterio.open(
         path,
         "w",
@@ -106,7 +107,7 @@ def _display(
         dark, bright = np.nanpercentile(plane, [low, high])
         level = np.clip((plane - dark) / max(bright - dark, 1e-3), 0.0, 1.0) ** gamma
         drawn.append(np.where(np.isfinite(plane), 1.0 + 254.0 * np.nan_to_num(level), 0.0))
-    _tiff(home / "visual.tif", grid, np.rint(np.stack(drawn)).astype(np.uint8), 0)
+    write_tiff(home / "visual.tif", grid, np.rint(np.stack(drawn)).astype(np.uint8), 0)
     asset = _asset("visual.tif", sensor.bands, sensor, 0.0)
     asset["raster:bands"] = [{"nodata": 0, "data_type": "uint8"} for _ in sensor.bands]
     asset["roles"] = ["visual"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ class _Camera:
     sigma_px: float
     grids: tuple[Grid, ...]
     """The full grid, and the coarser one of bands with longer pixels."""
-    declared: tuple[_Declared, ...]
+    declared: tuple[Declared, ...]
     """One a track of the place."""
     layers: dict[float, Ground] = field(default_factory=dict)
 
@@ -121,7 +122,7 @@ class _Camera:
         grid = place.grid(sensor.gsd_m, ring, mains=not fine)
         low, high = sensor.psf_sigma_px
         utm = pyproj.CRS.from_epsg(place.epsg)
-        declared = tuple(_Declared.of(siding, utm) for siding in place.sidings)
+        declared = tuple(Declared.of(siding, utm) for siding in place.sidings)
         camera = cls(place, sensor, low + (high - low) * place.draw.psf, (grid,), declared)
         for gsd in sorted({sensor.band_gsd_m(b) for b in sensor.bands} - {grid.gsd_m}):
             half = (grid.shape[0] // 2, grid.shape[1] // 2)
@@ -164,7 +165,8 @@ class _Camera:
         cars: list[TruthCar] = []
         for stay in stays:
             if not self.declared[stay.track].main:
-                cars += self.declared[stay.track].cars(self.place, stay)
+                under = partial(self.place.hidden, stay.track)
+                cars += self.declared[stay.track].cars(self.place.tracks[stay.track], stay, under)
         return SceneTruth(
             scene_id,
             self.sensor.collection,
@@ -333,8 +335,13 @@ def _tree_shadow(place: Place, grid: Grid, conditions: Conditions, sigma: float)
     return np.asarray(ndimage.gaussian_filter(shadow, sigma / grid.gsd_m), dtype=np.float32)
 
 
+def _in_sight(_: float, __: float) -> bool:
+    """Nothing is hidden."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Declared:
+class Declared:
     """A siding as declared: what truth and cloud are measured along."""
 
     id: str
@@ -344,15 +351,18 @@ class _Declared:
     """(sample, xy) every 10 m."""
 
     @classmethod
-    def of(cls, siding: Siding, utm: pyproj.CRS) -> _Declared:
+    def of(cls, siding: Siding, utm: pyproj.CRS) -> Declared:
+        """Project a siding."""
         track = Track.of(siding, utm)
         main = siding.kind is SidingKind.MAIN
         return cls(siding.id, main, track.line, points_on(track, track.samples(10.0)))
 
-    def cars(self, place: Place, stay: Stay) -> Iterator[TruthCar]:
-        """Place a consist's vehicles along the declared line."""
+    def cars(
+        self, track: Track, stay: Stay, hidden: Callable[[float, float], bool] = _in_sight
+    ) -> Iterator[TruthCar]:
+        """Place a consist's vehicles, which stand on the true track, along the declared line."""
         spans = stay.consist.intervals()
-        points = points_on(place.tracks[stay.track], spans)
+        points = points_on(track, spans)
         ends = shapely.line_locate_point(self.line, shapely.points(points))
         for (a, b), at, vehicle in zip(
             spans.tolist(), ends.tolist(), stay.consist.vehicles, strict=True
@@ -364,6 +374,6 @@ class _Declared:
                 vehicle.kind,
                 vehicle.freight,
                 vehicle.tarp,
-                not place.hidden(stay.track, a, b),
+                not hidden(a, b),
                 stay.static,
             )
