@@ -9,8 +9,15 @@ from pathlib import Path
 
 import click
 
-from railwatch.testing.sentinel_hub import Emulator, Fault, Faults, Limits
-from railwatch.testing.sentinel_hub.server import CLIENT_ID, CLIENT_SECRET, LEDGER_PATH
+from railwatch.errors import OperatorError
+
+try:
+    from railwatch.testing.sentinel_hub import Emulator, Fault, Faults, Limits
+    from railwatch.testing.sentinel_hub.server import CLIENT_ID, CLIENT_SECRET, LEDGER_PATH
+except ModuleNotFoundError as missing:
+    raise OperatorError(
+        f"`railwatch emulator` needs `{missing.name}`: pip install 'railwatch[testing]'"
+    ) from missing
 
 
 def _probabilities(

@@ -3,7 +3,7 @@
 The library builds every request, keeps the session and pages through the catalog. What it does not
 do is send: its downloads have no total deadline, wait for ever on 429, keep a refused token, cache
 what was cut short and log in with no time limit at all (docs/decisions/0040). So two of its classes
-are subclassed at the one method each that touches the network.
+are subclassed where they touch the network, and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,14 +1,17 @@
 """`railwatch emulator` serves an archive until it is stopped."""
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import urllib.request
 
+import pytest
 from click.testing import CliRunner
 
 from railwatch.cli import railwatch
+from railwatch.errors import OperatorError
 from railwatch.testing.sentinel_hub.sample import write_sample
 
 
@@ -50,3 +53,14 @@ def test_unknown_faults_are_wrong_usage(tmp_path):
 
     assert done.exit_code == 2
     assert "truncated" in done.output
+
+
+def test_a_missing_library_is_named(monkeypatch):
+    """Installed without the extra, one line says what to install."""
+    monkeypatch.setitem(sys.modules, "py_mini_racer", None)
+    for name in [n for n in sys.modules if n.startswith("railwatch.testing.sentinel_hub")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "railwatch.cli.emulator", raising=False)
+
+    with pytest.raises(OperatorError, match=r"railwatch\[testing\]"):
+        importlib.import_module("railwatch.cli.emulator")
