@@ -23,6 +23,8 @@ from railwatch.errors import IntegrityError
 AT_ONCE = 128
 """Chunks under way at a time: bounds memory, and sockets on object storage."""
 
+BYTES_AT_ONCE = 16 << 20
+
 _LEVEL = 1
 _BLOSC = numcodecs.blosc.Blosc
 _SHUFFLE = {1: _BLOSC.NOSHUFFLE, 2: _BLOSC.BITSHUFFLE, 4: _BLOSC.BITSHUFFLE, 8: _BLOSC.BITSHUFFLE}
@@ -57,6 +59,37 @@ def decoded(
         return flat.reshape(shape)
     except (RuntimeError, ValueError) as exc:
         raise IntegrityError(f"{where}: stored bytes cannot be decoded: {exc}") from exc
+
+
+class Writer:
+    """Gathers chunks of several scenes and writes them together, which halves the overhead."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._waiting: dict[str, bytes] = {}
+        self._bytes = 0
+
+    def add(self, chunks: Mapping[str, bytes]) -> None:
+        """Take encoded chunks, by key; may write some."""
+        self._waiting.update(chunks)
+        self._bytes += sum(map(len, chunks.values()))
+        if len(self._waiting) >= AT_ONCE or self._bytes >= BYTES_AT_ONCE:
+            self.flush()
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Take back what was added, whether it was written or still waits."""
+        written = [key for key in keys if self._waiting.pop(key, None) is None]
+
+        async def delete() -> None:
+            for key in written:
+                await self._store.delete(key)
+
+        sync(delete())
+
+    def flush(self) -> None:
+        """Write what waits."""
+        put(self._store, self._waiting)
+        self._waiting, self._bytes = {}, 0
 
 
 def put(store: Any, chunks: Mapping[str, bytes]) -> None:

@@ -40,20 +40,23 @@ def dataset(store: Any, entries: Sequence[SceneEntry], footprint: Footprint) -> 
     shape = footprint.grid.shape
 
     def values_of(times: list[int], planes: list[int], window: Window) -> npt.NDArray[np.uint16]:
-        out = np.full((len(times), len(planes), *_size(window)), NODATA, dtype=np.uint16)
-        for path, positions in _by_path(entries, times):
+        wanted = tuple(bands[plane] for plane in planes)
+        out = None
+        for path, positions, slots in _by_path(entries, times):
             held = scenes[times[positions[0]]].bands
-            slots = [entries[times[i]].slot for i in positions]
             read = imagery.read_values(store, path, slots, len(held), window)
-            for plane, band in enumerate(planes):
-                if bands[band] in held:
-                    out[positions, plane] = read[:, held.index(bands[band])]
-        return out
+            if len(slots) == len(times) and wanted == held:
+                return read  # the usual case: one set of bands, all of it asked for
+            if out is None:
+                out = np.full((len(times), len(wanted), *_size(window)), NODATA, dtype=np.uint16)
+            for plane, band in enumerate(wanted):
+                if band in held:
+                    out[positions, plane] = read[:, held.index(band)]
+        return np.empty((0, len(wanted), *_size(window)), np.uint16) if out is None else out
 
     def mask_of(times: list[int], _: list[int], window: Window) -> npt.NDArray[np.uint8]:
-        out = np.full((len(times), *_size(window)), MaskClass.NODATA, dtype=np.uint8)
-        for path, positions in _by_path(entries, times):
-            slots = [entries[times[i]].slot for i in positions]
+        out = np.empty((len(times), *_size(window)), dtype=np.uint8)
+        for path, positions, slots in _by_path(entries, times):
             out[positions] = imagery.read_mask(store, path, slots, window)
         return out
 
@@ -89,12 +92,15 @@ def dataset(store: Any, entries: Sequence[SceneEntry], footprint: Footprint) -> 
     )
 
 
-def _by_path(entries: Sequence[SceneEntry], times: list[int]) -> Iterator[tuple[str, list[int]]]:
-    """Cube path, and the positions in `times` of the scenes that lie in it."""
+def _by_path(
+    entries: Sequence[SceneEntry], times: list[int]
+) -> Iterator[tuple[str, list[int], list[int]]]:
+    """Cube path, positions in `times`, and slots of the scenes that lie in one array."""
     found: dict[str, list[int]] = {}
     for position, time in enumerate(times):
         found.setdefault(entries[time].cube_path, []).append(position)
-    yield from found.items()
+    for path, positions in found.items():
+        yield path, positions, [entries[times[i]].slot for i in positions]
 
 
 def _size(window: Window) -> tuple[int, int]:
@@ -126,8 +132,11 @@ class _Stored(BackendArray):
         times, *planes, rows, cols = (np.atleast_1d(part) for part in chosen)
         window = _span(rows), _span(cols)
         read = self._read(times.tolist(), planes[0].tolist() if planes else [], window)
-        picked = read[..., rows[:, None] - window[0].start, cols - window[1].start]
-        return picked[tuple(slice(None) if np.ndim(part) else 0 for part in chosen)]
+        if rows.size < read.shape[-2] or (np.diff(rows) != 1).any():
+            read = read[..., rows - window[0].start, :]
+        if cols.size < read.shape[-1] or (np.diff(cols) != 1).any():
+            read = read[..., cols - window[1].start]
+        return read[tuple(slice(None) if np.ndim(part) else 0 for part in chosen)]
 
 
 def _span(positions: npt.NDArray[Any]) -> slice:

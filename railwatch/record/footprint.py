@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.grid import TILE_PX, Grid
+
+BLOCK_VALUES = 32 << 20
+"""Pixels times bands in memory at a time: 64 MB, a Sentinel-2 scene of 26 x 26 km."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,30 @@ class Footprint:
     def digest(self) -> str:
         """Twelve hex digits over grid and tiles."""
         return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()[:12]
+
+    def blocks(self, bands: int) -> Iterator[tuple[int, Footprint]]:
+        """Cut into full-width blocks of at most `BLOCK_VALUES`, leaving out those without a tile.
+
+        Yields
+        ------
+        first
+            Tile row of this footprint where the block begins, a multiple of four, so that
+            blocks share no chunk of the mask.
+        block
+            A footprint of its own; the whole one where it is small enough.
+        """
+        rows, cols = self.grid.shape
+        step = max(4, BLOCK_VALUES // (bands * cols * TILE_PX) // 4 * 4)
+        if step >= len(self.tiles):
+            yield 0, self
+            return
+        for first in range(0, len(self.tiles), step):
+            tiles = self.tiles[first : first + step]
+            if tiles.any():
+                top = first * TILE_PX
+                shape = (min(rows - top, step * TILE_PX), cols)
+                north = self.grid.north - top * self.grid.gsd_m
+                yield first, Footprint(replace(self.grid, north=north, shape=shape), tiles)
 
     def to_json(self) -> dict[str, Any]:
         """Grid and tiles as JSON values."""

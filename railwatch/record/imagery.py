@@ -88,14 +88,26 @@ def footprint(store: Any, cube_key: str, digest: str) -> Footprint:
     return Footprint.from_json(said)
 
 
-def write(
-    store: Any, path: str, slot: int, raster: SceneRaster, tiles: npt.NDArray[np.bool_]
-) -> None:
-    """Write a scene's wanted tiles that hold data; the mask only where one of them is."""
-    chunks = dict(_value_chunks(path, slot, raster, tiles))
+def chunks_of(
+    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], first: int = 0
+) -> dict[str, bytes]:
+    """Encode wanted tiles that hold data; the mask only where one of them is.
+
+    Parameters
+    ----------
+    place
+        Cube path and slot.
+    raster
+        The scene, or a block of it.
+    tiles
+        Wanted tiles of the raster.
+    first
+        Tile row of the cube where the raster begins.
+    """
+    chunks = dict(_value_chunks(place, raster, tiles, first))
     if chunks:
-        chunks |= _mask_chunks(path, slot, raster.mask)
-    chunk.put(store, chunks)
+        chunks |= _mask_chunks(place, raster.mask, first * TILE_PX // MASK_PX)
+    return chunks
 
 
 def move(source: Any, target: Any, path: str, slots: tuple[int, int], footprint: Footprint) -> None:
@@ -124,7 +136,7 @@ def read(store: Any, entry: SceneEntry, footprint: Footprint) -> SceneRaster:
     values = read_values(store, entry.cube_path, [entry.slot], bands, everything)[0]
     mask = read_mask(store, entry.cube_path, [entry.slot], everything)[0]
     raster = SceneRaster(entry.scene.bands, values, mask, entry.spent_pu)
-    if checksum(raster, footprint.tiles) != entry.checksum:
+    if f"{checksum(raster, footprint.tiles):08x}" != entry.checksum:
         raise IntegrityError(
             f"{entry.item_id}: stored pixels are not what was written to {entry.cube_path}: "
             "remove the record of this area and ingest again"
@@ -157,32 +169,36 @@ def read_mask(store: Any, path: str, slots: Sequence[int], window: Window) -> np
     return out
 
 
-def checksum(raster: SceneRaster, tiles: npt.NDArray[np.bool_]) -> str:
-    """CRC-32C over values and mask of the wanted tiles, row by row, eight hex digits."""
-    crc = google_crc32c.Checksum()
+def checksum(raster: SceneRaster, tiles: npt.NDArray[np.bool_], before: int = 0) -> int:
+    """CRC-32C over values and mask of the wanted tiles, row by row, going on from `before`."""
+    crc = before
     for y, x in _windows(tiles):
-        crc.update(raster.values[:, y, x].tobytes())
-        crc.update(raster.mask[y, x].tobytes())
-    return str(crc.hexdigest(), "ascii")
+        crc = google_crc32c.extend(crc, raster.values[:, y, x].tobytes())
+        crc = google_crc32c.extend(crc, raster.mask[y, x].tobytes())
+    return int(crc)
 
 
 def _value_chunks(
-    path: str, slot: int, raster: SceneRaster, tiles: npt.NDArray[np.bool_]
+    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], first: int
 ) -> Iterator[tuple[str, bytes]]:
+    path, slot = place
     for y, x in _windows(tiles):
         values = raster.values[:, y, x]
         if (values != NODATA).any():
-            key = f"{path}/values/c/{slot}/0/{y.start // TILE_PX}/{x.start // TILE_PX}"
+            key = f"{path}/values/c/{slot}/0/{first + y.start // TILE_PX}/{x.start // TILE_PX}"
             yield key, chunk.encoded(values, (len(values), TILE_PX, TILE_PX), int(NODATA))
 
 
-def _mask_chunks(path: str, slot: int, mask: npt.NDArray[np.uint8]) -> dict[str, bytes]:
+def _mask_chunks(
+    place: tuple[str, int], mask: npt.NDArray[np.uint8], first: int
+) -> dict[str, bytes]:
+    path, slot = place
     chunks = {}
     for r in range(0, mask.shape[0], MASK_PX):
         for c in range(0, mask.shape[1], MASK_PX):
             part = mask[r : r + MASK_PX, c : c + MASK_PX]
             if (part != MaskClass.NODATA).any():
-                key = f"{path}/mask/c/{slot}/{r // MASK_PX}/{c // MASK_PX}"
+                key = f"{path}/mask/c/{slot}/{first + r // MASK_PX}/{c // MASK_PX}"
                 chunks[key] = chunk.encoded(part, (MASK_PX, MASK_PX), int(MaskClass.NODATA))
     return chunks
 

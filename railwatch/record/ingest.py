@@ -24,11 +24,11 @@ import numpy.typing as npt
 
 from railwatch.errors import QuotaError, SceneError, TransientError
 from railwatch.grid import Grid
-from railwatch.record import imagery, ledger
+from railwatch.record import chunk, imagery, ledger
 from railwatch.record.entry import SceneEntry, Status, change_of, cube_path, key_of, rejected
 from railwatch.record.footprint import Footprint
 from railwatch.record.repository import BRANCH, TRIES, pause, translating
-from railwatch.scene import NODATA, Rejection, Scene, SceneRaster
+from railwatch.scene import NODATA, MaskClass, Rejection, Scene, SceneRaster
 from railwatch.sources import Found
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,10 @@ class Ticket:
         entries: list[SceneEntry] = []
         postponed: list[tuple[str, str]] = []
         quota = None
+        writer = chunk.Writer(self.fork.store)
         for job in self.jobs:
             try:
-                entries.append(self._written(job, source))
+                entries.append(_written(job, source, writer))
             except SceneError as exc:
                 log.info("%s: rejected, %s: %s", job.scene.id, exc.reason, exc.detail)
                 entries.append(_rejection(job, exc))
@@ -89,27 +90,9 @@ class Ticket:
             except QuotaError as exc:
                 quota = str(exc)
                 break
+        with translating(f"write {len(entries)} scenes"):
+            writer.flush()
         return Written(self.fork, tuple(entries), tuple(postponed), quota)
-
-    def _written(self, job: _Job, source: Fetches) -> SceneEntry:
-        scene, footprint = job.scene, job.footprint
-        raster = source.fetch(scene, footprint.grid, footprint.tiles)
-        _check(scene, footprint, raster)
-        path = cube_path(scene.cube_key, footprint.digest, scene.bands)
-        with translating(scene.id):
-            imagery.write(self.fork.store, path, job.slot, raster, footprint.tiles)
-        return SceneEntry(
-            item_id=scene.id,
-            status=Status.INGESTED,
-            scene=scene,
-            change=change_of(scene),
-            cube_key=scene.cube_key,
-            footprint=footprint.digest,
-            slot=job.slot,
-            checksum=imagery.checksum(raster, footprint.tiles),
-            spent_pu=raster.spent_pu,
-            recorded_at=dt.datetime.now(dt.UTC),
-        )
 
 
 @dataclass
@@ -172,7 +155,7 @@ class Batch:
                     log.info("%s: another writer was first, try %s", message, attempt + 2)
                 pause(attempt)
                 self.session = self.repository.writable_session(BRANCH)
-                self.rows = ledger.read(self.session.store)
+                self.rows = ledger.read(self.session.store, self.rows)
         raise TransientError(f"{message}: other writers were first {TRIES} times")
 
     def _append(self, source: Any, entries: list[SceneEntry]) -> bool:
@@ -212,7 +195,7 @@ class Batch:
             except icechunk.ConflictError:
                 pause(attempt)
             self.session = self.repository.writable_session(BRANCH)
-            self.rows = ledger.read(self.session.store)
+            self.rows = ledger.read(self.session.store, self.rows)
         raise TransientError(f"make cubes: other writers were first {TRIES} times")
 
 
@@ -248,19 +231,66 @@ def _free_slots(rows: Iterable[SceneEntry]) -> dict[str, int]:
     return free
 
 
-def _check(scene: Scene, footprint: Footprint, raster: SceneRaster) -> None:
-    """Hold a source to its word before its pixels name anything."""
-    if raster.bands != scene.bands or raster.mask.shape != footprint.grid.shape:
+def _written(job: _Job, source: Fetches, writer: chunk.Writer) -> SceneEntry:
+    """Fetch one scene, block by block where it is large, and hand its chunks to the writer."""
+    scene, footprint = job.scene, job.footprint
+    place = cube_path(scene.cube_key, footprint.digest, scene.bands), job.slot
+    keys: list[str] = []
+    crc, spent_pu = 0, 0.0
+    empty: SceneError | None = None
+    try:
+        for first, block in footprint.blocks(len(scene.bands)):
+            raster, why = _block(scene, block, source)
+            empty = empty or why
+            chunks = imagery.chunks_of(place, raster, block.tiles, first)
+            crc = imagery.checksum(raster, block.tiles, crc)
+            spent_pu += raster.spent_pu
+            keys += chunks
+            with translating(scene.id):
+                writer.add(chunks)
+        if not keys:
+            raise empty or SceneError(
+                scene.id, Rejection.NODATA, "no band holds a measured pixel over the sidings"
+            )
+    except (SceneError, TransientError, QuotaError):
+        # Its slot may be given to another scene, which must not find these tiles there.
+        with translating(scene.id):
+            writer.drop(keys)
+        raise
+    return SceneEntry(
+        item_id=scene.id,
+        status=Status.INGESTED,
+        scene=scene,
+        change=change_of(scene),
+        cube_key=scene.cube_key,
+        footprint=footprint.digest,
+        slot=job.slot,
+        checksum=f"{crc:08x}",
+        spent_pu=spent_pu,
+        recorded_at=dt.datetime.now(dt.UTC),
+    )
+
+
+def _block(
+    scene: Scene, block: Footprint, source: Fetches
+) -> tuple[SceneRaster, SceneError | None]:
+    """Fetch a block and hold the source to its word; one that the scene does not reach is empty."""
+    try:
+        raster = source.fetch(scene, block.grid, block.tiles)
+    except SceneError as exc:
+        if exc.reason not in (Rejection.NODATA, Rejection.OUTSIDE_AREA):
+            raise
+        values = np.full((len(scene.bands), *block.grid.shape), NODATA, dtype=np.uint16)
+        mask = np.full(block.grid.shape, MaskClass.NODATA, dtype=np.uint8)
+        return SceneRaster(scene.bands, values, mask), exc
+    if raster.bands != scene.bands or raster.mask.shape != block.grid.shape:
         raise SceneError(
             scene.id,
             Rejection.ASSET_UNREADABLE,
             f"the source gave {raster.bands} {raster.mask.shape}, "
-            f"asked for {scene.bands} {footprint.grid.shape}",
+            f"asked for {scene.bands} {block.grid.shape}",
         )
-    if not np.any(raster.values != NODATA):
-        raise SceneError(
-            scene.id, Rejection.NODATA, "no band holds a measured pixel over the sidings"
-        )
+    return raster, None
 
 
 def _rejection(job: _Job, exc: SceneError) -> SceneEntry:

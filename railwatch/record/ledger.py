@@ -28,11 +28,16 @@ def create(store: Any) -> None:
     rows.attrs["rows"] = 0
 
 
-def read(store: Any) -> tuple[SceneEntry, ...]:
-    """All rows, in the order they were appended."""
+def read(store: Any, known: tuple[SceneEntry, ...] = ()) -> tuple[SceneEntry, ...]:
+    """All rows, in the order they were appended.
+
+    `known` were read before, from this snapshot's past or future: rows are never changed, so only
+    those it lacks are read.
+    """
     rows = zarr.open_array(store, path=PATH, mode="r")
-    said = np.asarray(rows[: rows.attrs["rows"]])
-    return tuple(SceneEntry.from_json(str(row)) for row in said)
+    count = int(str(rows.attrs["rows"]))
+    said = np.asarray(rows[len(known) : max(count, len(known))])
+    return known[:count] + tuple(SceneEntry.from_json(str(row)) for row in said)
 
 
 def append(store: Any, entries: list[SceneEntry]) -> None:

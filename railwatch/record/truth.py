@@ -75,6 +75,7 @@ class Record:
         self._held = contextlib.ExitStack()
         self._repository: Any = None
         self._session: Any = None
+        self._seen: tuple[SceneEntry, ...] = ()
 
     @classmethod
     def open(cls, store: Store, area_id: str, *, write: bool = False) -> Record:
@@ -126,8 +127,8 @@ class Record:
     def refresh(self) -> None:
         """See what was committed since."""
         self._session = None
-        self.__dict__.pop("_rows", None)
-        self.__dict__.pop("_footprints_in_use", None)
+        for name in ("_rows", "_entries", "_footprints_in_use"):
+            self.__dict__.pop(name, None)
         if self._repository is not None:
             with translating(self._prefix):
                 self._session = self._repository.readonly_session(BRANCH)
@@ -136,7 +137,7 @@ class Record:
 
     def entries(self) -> tuple[SceneEntry, ...]:
         """All items ever listed, one entry each, ordered by (acquired, id)."""
-        return resolve(self._rows, self._footprints_in_use)
+        return self._entries
 
     def plan(self, found: Iterable[Found], footprints: Mapping[str, Footprint]) -> Plan:
         """Say what of an archive's answer is not in the record yet; changes nothing.
@@ -175,7 +176,8 @@ class Record:
         """Begin a transaction of the ingest; `footprints` by cube key become the ones in use."""
         repository = self._writer()
         session = repository.writable_session(BRANCH)
-        return Batch(repository, footprints, session, ledger.read(session.store))
+        self._seen = ledger.read(session.store, self._seen)
+        return Batch(repository, footprints, session, self._seen)
 
     def add(self, batch: Sequence[Ingested | Found]) -> str:
         """Put fetched scenes and rejections into the record in one transaction.
@@ -392,7 +394,12 @@ class Record:
         if self._session is None:
             return ()
         with translating(self._prefix):
-            return ledger.read(self._session.store)
+            self._seen = ledger.read(self._session.store, self._seen)
+        return self._seen
+
+    @cached_property
+    def _entries(self) -> tuple[SceneEntry, ...]:
+        return resolve(self._rows, self._footprints_in_use)
 
     @cached_property
     def _footprints_in_use(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from railwatch.errors import IntegrityError, QuotaError, SceneError, StoreError, TransientError
 from railwatch.record import Ingested, Record, Status
-from railwatch.scene import NODATA
+from railwatch.scene import NODATA, SceneRaster
 from railwatch.sources import Found
 from railwatch.testing.made import MadeSource, made_footprint, made_raster, made_scene, seed_of
 
@@ -266,3 +266,75 @@ def test_batches_of_one_snapshot_do_not_lose_each_other(store):
                 record.raster(scene.id)[1].values,
                 made_raster(seed_of(scene), made_footprint()).values,
             )
+
+
+class TallSource(MadeSource):
+    """Noise of a tall grid, of which any block can be asked for; empty or late where said."""
+
+    def __init__(self, whole, empty=(), late=None):
+        super().__init__()
+        self.whole, self.empty, self.late = whole, empty, late
+        self.asked = []
+
+    def fetch(self, scene, grid, tiles):
+        assert tiles.any()
+        first = round((self.whole.grid.north - grid.north) / grid.gsd_m)
+        self.asked.append(first)
+        if (scene.id, first) == self.late:
+            raise TransientError("503")
+        if first in self.empty:
+            raise SceneError(scene.id, "outside_area", "not here")
+        pixels = made_raster(seed_of(scene), self.whole)
+        rows = slice(first, first + grid.shape[0])
+        return SceneRaster(pixels.bands, pixels.values[:, rows], pixels.mask[rows])
+
+
+@pytest.fixture
+def tall(monkeypatch):
+    """A footprint that is read in blocks of four tile rows, the third of which is not wanted."""
+    monkeypatch.setattr("railwatch.record.footprint.BLOCK_VALUES", 1)
+    whole = made_footprint(14, 2)
+    whole.tiles[8:12] = False
+    return whole
+
+
+def test_a_large_scene_is_read_block_by_block(store, tall):
+    """What comes back is the whole; blocks without a wanted tile are not asked for."""
+    source, scene = TallSource(tall), made_scene(0)
+    ingest(store, [scene], source, tall)
+    with Record.open(store, "here") as record:
+        _, raster = record.raster(scene.id)
+
+    expected = made_raster(seed_of(scene), tall)
+    assert source.asked == [0, 256, 768]
+    np.testing.assert_array_equal(raster.values, expected.values)
+    np.testing.assert_array_equal(raster.mask, expected.mask)
+
+
+def test_a_large_scene_may_miss_some_blocks_and_not_all(store, tall):
+    """Blocks that the scene does not reach are no data; if it reaches none it is rejected."""
+    scene, far = made_scene(0), made_scene(1)
+    ingest(store, [scene], TallSource(tall, empty=(0, 768)), tall)
+    ingest(store, [far], TallSource(tall, empty=(0, 256, 768)), tall)
+    with Record.open(store, "here") as record:
+        entry = record.entries()[1]
+        assert (entry.item_id, entry.rejection) == (far.id, "outside_area")
+        _, raster = record.raster(scene.id)
+
+    assert (raster.values[:, :256] == NODATA).all()
+    assert (raster.values[:, 256:512] != NODATA).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_a_scene_that_failed_midway_leaves_nothing_for_the_next_in_its_slot(
+    store, tall, monkeypatch, at_once
+):
+    """Blocks of a postponed scene are taken back, whether they were written already or wait."""
+    monkeypatch.setattr("railwatch.record.chunk.AT_ONCE", at_once)
+    good, late, other = (made_scene(day) for day in range(3))
+    ingest(store, [good, late], TallSource(tall, late=(late.id, 768)), tall)
+    ingest(store, [other], TallSource(tall, empty=(0,)), tall)
+    with Record.open(store, "here") as record:
+        assert statuses(store) == {good.id: "ingested", other.id: "ingested"}
+        assert [e.slot for e in record.entries()] == [0, 1]
+        assert (record.raster(other.id)[1].values[:, :256] == NODATA).all()
