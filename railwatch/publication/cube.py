@@ -321,9 +321,9 @@ class _Shapes:
         for scene in dict.fromkeys(first.values()):
             detection = content.reader.detection(scene)
             for occupancy in detection.occupancy:
-                chainage.setdefault(occupancy.siding_id, occupancy.chainage_m)
+                _widen(chainage, occupancy)
             for strip in detection.strips:
-                chainage.setdefault(strip.siding_id, strip.chainage_m)
+                _widen(chainage, strip)
                 bands |= dict.fromkeys(strip.bands)
                 offset = strip.offset_m if strip.offset_m.size > offset.size else offset
         cells = max((len(along) for along in chainage.values()), default=0)
@@ -331,6 +331,12 @@ class _Shapes:
         for row, siding in enumerate(sorted(chainage)):
             table[row, : len(chainage[siding])] = chainage[siding]
         return cls(sorted(chainage), list(bands), offset, table)
+
+
+def _widen(chainage: dict[str, npt.NDArray[np.float32]], found: Strip | Occupancy) -> None:
+    """Make room for cells: strips begin before a track and end behind it, occupancy does not."""
+    known = chainage.get(found.siding_id, np.empty(0, np.float32))
+    chainage[found.siding_id] = np.union1d(known, found.chainage_m)
 
 
 @dataclass(frozen=True)
