@@ -7,13 +7,17 @@ never stand in memory as futures. Dask may run a unit twice; units must not mind
 
 from __future__ import annotations
 
+import atexit
 import logging
+import multiprocessing
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from railwatch.errors import OperatorError, TransientError
@@ -62,7 +66,7 @@ class Crew:
             There is no scheduler at the address.
         """
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
 
         if self.address is not None:
             try:
@@ -78,21 +82,73 @@ class Crew:
         cores = self.cores or len(os.sched_getaffinity(0))
         processes = work_s >= PROCESSES_FROM_S and cores > 1
         with (
+            _hushed(),
             tempfile.TemporaryDirectory(prefix="railwatch-dask-") as scratch,
             # The scheduler and the client take scratch space, too, and leave it behind.
             dask.config.set({"temporary-directory": scratch}),
-            LocalCluster(
-                n_workers=cores if processes else 1,
-                threads_per_worker=1 if processes else cores,
-                processes=processes,
-                # Without these, status pages are served on port 8787 of every interface.
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
+            _loop_deaf_to_ctrl_c() as loop,
+            _cluster(cores, processes=processes, loop=loop) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
+
+
+def _cluster(cores: int, *, processes: bool, loop: Any) -> Any:
+    """Start workers on this machine; when stopped meanwhile, leave none behind."""
+    from distributed import LocalCluster
+    from distributed.deploy.spec import close_clusters
+
+    try:
+        return LocalCluster(
+            n_workers=cores if processes else 1,
+            threads_per_worker=1 if processes else cores,
+            processes=processes,
+            loop=loop,
+            # Without these, status pages are served on port 8787 of every interface.
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+        )
+    except BaseException:
+        # There is no cluster to close yet, and Dask would wait for its workers at exit.
+        atexit.unregister(close_clusters)
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise
+
+
+@contextmanager
+def _loop_deaf_to_ctrl_c() -> Iterator[Any]:
+    """Give a running event loop in a thread that blocks SIGINT, as its children then do.
+
+    Ctrl-C reaches every process of the terminal. Worker processes are started from this thread and
+    inherit its mask; without it each would die with a traceback before it can be stopped.
+    """
+    from distributed.utils import LoopRunner
+
+    resource_tracker.ensure_running()  # started later, it would unblock the signal again
+    runner = LoopRunner()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep Dask from telling how its parts start, stop and miss each other when stopped."""
+    chatty = [logging.getLogger(name) for name in ("asyncio", "distributed")]
+    before = [logger.level for logger in chatty]
+    for logger in chatty:
+        logger.setLevel(logging.CRITICAL)
+    yield
+    # Not after an error or Ctrl-C: parts of the cluster go on complaining until the process ends.
+    for logger, level in zip(chatty, before, strict=True):
+        logger.setLevel(level)
 
 
 def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Iterator[tuple[T, R]]:
