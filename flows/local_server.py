@@ -34,7 +34,8 @@ OFFLINE = {
 """What keeps Prefect, client and server, from calling out; for any server we use."""
 
 QUIET = {
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    # Errors reach the person as the command's one line; Prefect would log tracebacks besides.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
 }
 """For a server nobody looks at: the command line shows progress itself."""

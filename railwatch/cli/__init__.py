@@ -29,6 +29,9 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
+OURS = ("railwatch", "tasks", "flows")
+"""Packages whose steps `-v` shows."""
+
 WIDTH = 100
 """Columns help is wrapped at, the same on every terminal so that docs/cli.md can be checked."""
 
@@ -71,6 +74,10 @@ COMMANDS: dict[str, LazyCommand] = {
     "reference": LazyCommand(
         "railwatch.cli.reference_counts:reference",
         "Keep analysts' reference counts, which put intervals right",
+    ),
+    "run": LazyCommand(
+        "flows.command:run",
+        "Find, count and publish what is new of an area: the whole job, on this machine",
     ),
 }
 """Every command of `railwatch`, by name. A part that adds a command adds a line here."""
@@ -147,10 +154,24 @@ def railwatch(verbose: int) -> None:
     Exit code 0: done. 1: failed, with one line saying what and where. 2: wrong usage. 130: stopped
     by Ctrl-C; the store is consistent and the same command goes on from there.
     """
+    _log_to_stderr(verbose)
+
+
+def _log_to_stderr(verbose: int) -> None:
+    """Show warnings of everybody, our own steps with -v, and everything with -vv."""
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    # Libraries set levels of their own loggers, so the root's level alone keeps nothing out.
+    handler.addFilter(
+        lambda record: (
+            record.levelno >= (level if verbose > 1 else logging.WARNING)
+            or record.name.partition(".")[0] in OURS
+        )
     )
+    logging.basicConfig(level=logging.DEBUG if verbose > 1 else logging.WARNING, handlers=[handler])
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -1,0 +1,90 @@
+"""A job: one place and window, opened; with what can be said of it before any flow runs.
+
+Knows no Prefect, so that the command line can find that there is nothing to do, and say so, in the
+second that importing Prefect alone would take.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from flows.outcome import Outcome
+from flows.parameters import Place, Window
+from railwatch.area import Area, load_area
+from railwatch.sources import Found, Query, SceneSource
+from railwatch.store import Store
+from railwatch.work import Settled, code_digest, query_for, seen_digest
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run works on."""
+
+    area: Area
+    store: Store
+    source: SceneSource
+    query: Query
+
+    @classmethod
+    def open(cls, place: Place, window: Window, *, max_pu: float = math.inf) -> Self:
+        """Load the area and open store and archive; touches no network yet.
+
+        Raises
+        ------
+        OperatorError
+            Area file, store URL or account are not usable.
+        """
+        area = load_area(Path(place.area))
+        store = Store.open(place.store)
+        source = _source(place, area, store, max_pu)
+        return cls(area, store, source, query_for(area, window.start, window.end))
+
+    def outcome(self, found: int) -> Outcome:
+        """Begin the summary of a run that found so many items."""
+        return Outcome(area_id=self.area.id, store=self.store.url, found=found)
+
+    def settled(self, found: tuple[Found, ...], publication: str) -> Settled:
+        """Say what a run that has seen `found` and ended with `publication` leaves behind."""
+        return Settled(
+            seen=seen_digest(self.query, found),
+            siding_set=self.area.sidings.digest,
+            code=code_digest(),
+            publication=publication,
+        )
+
+    def search(self) -> tuple[Found, ...]:
+        """List what the archive holds of the query.
+
+        Raises
+        ------
+        SourceError
+            The archive cannot be searched, or holds nothing of a collection asked for.
+        """
+        return tuple(self.source.search(self.query))
+
+    def note(self) -> Settled | None:
+        """Give what the last finished run left behind."""
+        return Settled.read(self.store, self.area.id)
+
+    def nothing_new(self) -> Outcome | None:
+        """Search, and give the summary if all of it was done before; None if there may be work."""
+        note = self.note()
+        found = self.search()
+        if note is None or note != self.settled(found, note.publication):
+            return None
+        done = self.outcome(len(found))
+        return done.model_copy(update={"publication": note.publication, "nothing_new": True})
+
+
+def _source(place: Place, area: Area, store: Store, max_pu: float) -> SceneSource:
+    """Open the archive a place names, or Sentinel Hub where it names none."""
+    if place.archive is not None:
+        from railwatch.sources.archive import ArchiveSource
+
+        return ArchiveSource(place.archive)
+    from railwatch.sources.sentinel_hub import Budget, SentinelHubSource, Spool
+
+    return SentinelHubSource(
+        spool=Spool(store, area.id), sidings=area.sidings, budget=Budget(max_pu)
+    )

@@ -1,0 +1,83 @@
+"""What a run did, for the operator, a script (`--json`) and the next run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, Field
+
+from railwatch.count import FACILITY, Count
+
+if TYPE_CHECKING:
+    from railwatch.publication import Publication
+    from railwatch.record import SceneEntry
+
+
+class Outcome(BaseModel):
+    """Summary of one run over one area."""
+
+    area_id: str
+    store: str
+    found: int = Field(default=0, description="Items the archive listed")
+    ingested: int = Field(default=0, description="Scenes this run put into the record")
+    rejected: dict[str, int] = Field(
+        default_factory=dict, description="Items this run could not use, by reason"
+    )
+    refused: dict[str, int] = Field(
+        default_factory=dict, description="Scenes of the area that give no count, by reason"
+    )
+    scenes: int = Field(default=0, description="Scenes of the area in the record")
+    publication: str | None = Field(default=None, description="Id of the current publication")
+    published: bool = Field(default=False, description="Whether this run switched readers to it")
+    report: str | None = Field(default=None, description="Page for people")
+    spent_pu: float = Field(default=0.0, description="Processing units this run was charged")
+    nothing_new: bool = False
+
+    def with_entries(self, before: Iterable[SceneEntry], after: Iterable[SceneEntry]) -> Self:
+        """Count what came into the record between two looks at it."""
+        from railwatch.record import Status
+
+        known = {(entry.item_id, entry.change, entry.status) for entry in before}
+        entries = list(after)
+        new = [e for e in entries if (e.item_id, e.change, e.status) not in known]
+        rejected = Counter(str(e.rejection) for e in new if e.status is Status.REJECTED)
+        return self.model_copy(
+            update={
+                "ingested": sum(e.status is Status.INGESTED for e in new),
+                "rejected": dict(sorted(rejected.items())),
+                "scenes": sum(e.status is Status.INGESTED for e in entries),
+                "spent_pu": sum(e.spent_pu for e in new),
+            }
+        )
+
+    def with_counts(self, counts: Iterable[Count]) -> Self:
+        """Count refusals of the facility by reason."""
+        reasons = Counter(
+            str(count.refusal)
+            for count in counts
+            if count.siding_id == FACILITY and count.refusal is not None
+        )
+        return self.model_copy(update={"refused": dict(sorted(reasons.items()))})
+
+    def with_publication(self, publication: Publication) -> Self:
+        """Say what readers see now."""
+        return self.model_copy(
+            update={
+                "publication": publication.id,
+                "published": publication.changed,
+                "report": f"{self.store}/{publication.report}",
+                "nothing_new": not publication.changed and not self.ingested and not self.rejected,
+            }
+        )
+
+    def sentence(self) -> str:
+        """Say it in one line."""
+        if self.nothing_new:
+            return f"{self.area_id}: nothing new; publication {self.publication} is current"
+        parts = [f"{self.ingested} scenes ingested"]
+        parts += [f"{n} rejected ({reason})" for reason, n in self.rejected.items()]
+        parts += [f"{n} refused ({reason})" for reason, n in self.refused.items()]
+        parts.append(f"published {self.publication}" if self.published else "published nothing new")
+        return f"{self.area_id}: {', '.join(parts)}"

@@ -1,0 +1,52 @@
+"""Parameters of deployments: typed, so that the Prefect UI shows a form and refuses bad values.
+
+Only references travel as parameters: names of files and stores, never credentials, which Prefect
+would show in plain text. Prefect reads these annotations at run time, so this module and those of
+the flows do without `from __future__ import annotations`.
+"""
+
+import datetime as dt
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+URL_WITHOUT_CREDENTIALS = r"^[^@?#]+$"
+
+
+class Place(BaseModel):
+    """Where scenes come from and counts go to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    area: str = Field(
+        title="Area file",
+        description="YAML file of the area, as flow runs see it, e.g. infra/areas/tumangang.yaml",
+        min_length=1,
+    )
+    store: str = Field(
+        description="Folder or s3://bucket/prefix that holds records and publications",
+        pattern=URL_WITHOUT_CREDENTIALS,
+    )
+    archive: str | None = Field(
+        default=None,
+        description=(
+            "Folder or bucket of STAC Items with GeoTIFF assets; empty: Sentinel Hub, with the "
+            "account from the environment of the flow run"
+        ),
+        pattern=URL_WITHOUT_CREDENTIALS,
+    )
+
+
+class Window(BaseModel):
+    """Days of acquisition, UTC."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: dt.date | None = Field(default=None, description="First day; empty: the archive's first")
+    end: dt.date | None = Field(default=None, description="Last day, included; empty: its last")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.start is not None and self.end is not None and self.start > self.end:
+            raise ValueError(f"start {self.start} is after end {self.end}")
+        return self
