@@ -29,6 +29,8 @@ LEAST_DATES = 4
 """Below it dates say nothing of their own: the look is spatial."""
 LEAK_RIDGE = 0.01
 """Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
+PROFILE_CELLS = 8.0
+"""Empty cells that pull as much as the belief that nothing departs all along the track."""
 WILD = 0.012
 """Reflectance beyond which a sample stops steering a scene's gain and shift (Cauchy scale)."""
 
@@ -189,7 +191,24 @@ def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64) -> F64:
     """
     residual = levelled(strips, scene, track.mean, empty) - track.mean
     land = _land(residual[None], strips.side)[0]
-    return np.asarray(residual - np.einsum("jds,bjs->bds", track.leak, land))
+    residual = residual - np.einsum("jds,bjs->bds", track.leak, land)
+    return np.asarray(residual - _cross_profile(residual[None], empty[None])[0][..., None])
+
+
+def _cross_profile(residual: F64, empty: F64) -> F64:
+    """Departure that a scene shows all along the track: (scene, band, offset).
+
+    Wet ballast and the verge's grass change alike from end to end, trains do not. A robust mean
+    over places believed empty, pulled to zero where few are.
+    """
+    there = np.isfinite(residual)
+    values = np.nan_to_num(residual)
+    profile = np.zeros(residual.shape[:3])
+    for _ in range(4):
+        miss = (values - profile[..., None]) / WILD
+        weight = there * empty[:, None, None, :] / (1.0 + miss**2)
+        profile = (weight * values).sum(axis=3) / (weight.sum(axis=3) + PROFILE_CELLS)
+    return profile
 
 
 def _land(residual: F64, side: npt.NDArray[np.bool_]) -> F64:
@@ -318,7 +337,8 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     land = _land(residual, strips.side)
     plain = _plain_leak(strips.side)
     leak = _leak(residual, land, weight if len(strips.day) >= LEAST_DATES else 0.0 * weight, plain)
-    residual = np.nan_to_num(residual - np.einsum("jds,tbjs->tbds", leak, land))
+    residual = residual - np.einsum("jds,tbjs->tbds", leak, land)
+    residual = np.nan_to_num(residual - _cross_profile(residual, weight)[..., None])
     band_noise, offset_noise = _separable(residual, weight)
     local = _local(residual, weight, band_noise, offset_noise)
     foreign = _foreign(mean - shared, strips.track, band_noise)

@@ -26,13 +26,21 @@ Mask = npt.NDArray[np.bool_]
 
 OPTICAL = ("blue", "green", "red", "nir")
 """Bands the energy rests on: the sharp ones. Short-wave infrared is twice as coarse."""
-REGISTERED = ("red", "nir", "green")
+REGISTERED = ("red", "nir", "green", "blue")
+"""Bands of the reference; the first two there are registered on, the last shows veils."""
 CLEAR_ENOUGH = 0.5
 """Least share of the track that must be clear."""
 SNOW_BRIGHT = 0.4
 HAZE_OFFSET = 0.035
 """Reflectance that haze adds in the darkest places beyond which contrasts are lost."""
 HAZE_CONTRAST = 0.65
+VEIL = 0.03
+"""Brightening in blue, least moved by vegetation, that means snow or cloud the mask missed."""
+VEIL_SHARE = 0.12
+"""Share of the land near the tracks so veiled at which the scene is refused."""
+VEIL_REACH_M = 200.0
+CLOUD_MARGIN_M = 50.0
+"""Around masked cloud and shadow (method.md, default parameters)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,9 @@ class Corridor:
     """(y, x) within the reach of a train's blur."""
     outside: Mask
     """(y, x) away from the tracks: where scenes are registered."""
+    near: Mask
+    """(y, x) land within `VEIL_REACH_M` of the tracks, clear of their blur."""
+    gsd_m: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,8 @@ def corridor_of(grid: Grid, blocks: Sequence[Block], gsd_m: float) -> Corridor:
             inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)
             on[row[inside], col[inside]] = True
     distance = ndimage.distance_transform_edt(~on) * gsd_m
-    return Corridor(distance <= 1.5 * gsd_m, distance > 3.0 * gsd_m + 10.0)
+    away = distance > 3.0 * gsd_m + 10.0
+    return Corridor(distance <= 1.5 * gsd_m, away, away & (distance < VEIL_REACH_M), gsd_m)
 
 
 def clear_pixels(raster: SceneRaster, corridor: Corridor) -> Mask:
@@ -88,6 +100,8 @@ def clear_pixels(raster: SceneRaster, corridor: Corridor) -> Mask:
         on_track = ndimage.sum_labels(corridor.track & bad, patches, index)
         false_alarm = np.concatenate([[False], on_track > 0.6 * size])
         bad &= ~false_alarm[patches]
+        margin = round(CLOUD_MARGIN_M / corridor.gsd_m)
+        bad = ndimage.distance_transform_edt(~bad) <= margin if bad.any() else bad
     return np.asarray(measured & ~bad & (raster.mask != MaskClass.NODATA))
 
 
@@ -106,7 +120,7 @@ def reference_from(
     (bands, Reference) or None
         None where no scene has a clear pixel outside the tracks.
     """
-    common = [b for b in REGISTERED if all(b in bands for bands, _ in rasters)][:2]
+    common = [b for b in REGISTERED if all(b in bands for bands, _ in rasters)]
     if not common:
         return None
     stack = []
@@ -183,7 +197,7 @@ def observe(
         found = register(image, clear, reference[1])
         if found is None:
             return refused(Refusal.REGISTRATION)
-        if _hazy(image, reference[1]):
+        if _hazy(image, reference[1]) or _veiled(image[-1], reference[1].bands[-1], corridor):
             return refused(Refusal.HAZE, found)
     dx, dy = (found.dx_m, found.dy_m) if found else (0.0, 0.0)
     planes = np.ascontiguousarray(raster.values[[raster.bands.index(b) for b in bands]])
@@ -221,3 +235,14 @@ def _hazy(image: F32, reference: Reference) -> bool:
     lifted = dark_here - low > HAZE_OFFSET
     flat = bright_here - dark_here < HAZE_CONTRAST * (high - low)
     return bool(lifted and flat)
+
+
+def _veiled(here: F32, there: F32, corridor: Corridor) -> bool:
+    """Whether part of the land near the tracks is brighter than land gets: snow or thin cloud."""
+    both = np.isfinite(here) & np.isfinite(there) & corridor.near
+    if both.sum() < 100:
+        return False
+    change = here[both] - there[both]
+    # The lower half of the changes is the scene's own light; a veil only brightens.
+    light = float(np.quantile(change, 0.35))
+    return bool((change - light > VEIL).mean() > VEIL_SHARE)

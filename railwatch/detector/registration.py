@@ -25,6 +25,8 @@ WINDOW_PX = 32
 HIGHPASS_PX = 4.0
 """Sigma of the blur that is subtracted: keeps edges, drops haze and season."""
 MIN_TIES = 6
+TIE_BANDS = 2
+"""Leading bands that are compared: a third adds cost, hardly a tie."""
 MAX_SHIFT_PX = 3.0
 MIN_CORRELATION = 0.5
 """A tie window whose content changed more than this says nothing about the shift."""
@@ -72,8 +74,8 @@ def register(bands: F32, clear: Mask, reference: Reference) -> Registration | No
     )
     if usable.mean() < 0.02:
         return None
-    scenes = [_highpass(band, usable) for band in bands]
-    fixed = [_highpass(band, usable) for band in reference.bands]
+    scenes = [_highpass(band, usable) for band in bands[:TIE_BANDS]]
+    fixed = [_highpass(band, usable) for band in reference.bands[:TIE_BANDS]]
     shift = _coarse_shift(scenes[0], fixed[0])
     sigma, ties = np.inf, 0
     for _ in range(3):
