@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numba as nb
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import gamma
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -29,6 +30,10 @@ LEAST_DATES = 4
 """Below it dates say nothing of their own: the look is spatial."""
 LEAK_RIDGE = 0.01
 """Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
+QUIET_SHARE = 0.85
+"""Largest share of places and dates taken for empty when the noise is scaled."""
+REPEAT_CELLS = 20
+"""Lags over which noise along the track is followed."""
 PROFILE_CELLS = 8.0
 """Empty cells that pull as much as the belief that nothing departs all along the track."""
 WILD = 0.012
@@ -83,6 +88,8 @@ class EmptyTrack:
     """(offset, offset), trace = number of offsets."""
     local: F64
     """(cell,) noise variance against the block's mean."""
+    repeat: float
+    """Cells that carry the evidence of one, because noise is alike along the track."""
     dates: F64
     """(cell,) effective number of empty dates the mean rests on."""
     foreign: npt.NDArray[np.bool_]
@@ -329,6 +336,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     level = np.stack([levelled(strips, t, start, weight[t]) for t in range(len(strips.day))])
     shared = spatial_look(level, kind)
     dates = weight.sum(axis=0)
+    seen = strips.seen()
     mean = shared
     if len(strips.day) >= LEAST_DATES:
         mean = _weighted_mean(level, weight, start)
@@ -340,9 +348,20 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     residual = residual - np.einsum("jds,tbjs->tbds", leak, land)
     residual = np.nan_to_num(residual - _cross_profile(residual, weight)[..., None])
     band_noise, offset_noise = _separable(residual, weight)
-    local = _local(residual, weight, band_noise, offset_noise)
+    white = _whitened(residual, band_noise, offset_noise)
+    excess = _excess((white**2).mean(axis=(1, 2))[seen], float(weight[seen].mean()))
+    band_noise, white = band_noise * excess, white / np.sqrt(excess)
     foreign = _foreign(mean - shared, strips.track, band_noise)
-    return EmptyTrack(mean, leak, band_noise, offset_noise, local, dates, foreign)
+    return EmptyTrack(
+        mean,
+        leak,
+        band_noise,
+        offset_noise,
+        _local(white, weight),
+        _repeat(white, weight),
+        dates,
+        foreign,
+    )
 
 
 def _shrunk(mean: F64, shared: F64, residual: F64, weight: F64, dates: F64) -> F64:
@@ -379,20 +398,58 @@ def _separable(residual: F64, weight: F64) -> tuple[F64, F64]:
     return between * scale + 1e-7 * np.eye(bands), across
 
 
-def _local(residual: F64, weight: F64, between: F64, across: F64) -> F64:
-    """Noise variance by cell against the block's mean, smoothed over five cells."""
-    white = np.einsum(
-        "cb,tbds,ed->tces",
-        np.linalg.inv(np.linalg.cholesky(between)),
-        residual,
-        np.linalg.inv(np.linalg.cholesky(across)),
-        optimize=True,
+def _excess(energy: F64, believed: float) -> float:
+    """Noise variance against that of the places chosen as empty, which are the quiet ones.
+
+    The quiet part of all energies is matched to a gamma law by two quantiles, as if the share of
+    empty places lay between what is believed and `QUIET_SHARE`.
+    """
+    share = float(np.clip(believed, CONCENTRATE, QUIET_SHARE))
+    levels = np.array([0.1, 0.5])
+    low, high = np.quantile(energy, levels * share)
+    if not 0.0 < low < high:
+        return 1.0
+    shapes = np.geomspace(0.5, 60.0, 60)
+    ratios = gamma.ppf(levels[1], shapes) / gamma.ppf(levels[0], shapes)
+    shape = float(np.interp(-high / low, -ratios, shapes))
+    mean = shape * high / float(gamma.ppf(levels[1], shape))
+    return float(np.clip(mean, 0.5, 6.0))
+
+
+def _whitened(residual: F64, between: F64, across: F64) -> F64:
+    """Residual in units of its noise: (scene, band, offset, cell)."""
+    return np.asarray(
+        np.einsum(
+            "cb,tbds,ed->tces",
+            np.linalg.inv(np.linalg.cholesky(between)),
+            residual,
+            np.linalg.inv(np.linalg.cholesky(across)),
+            optimize=True,
+        )
     )
+
+
+def _local(white: F64, weight: F64) -> F64:
+    """Noise variance by cell against the block's mean, smoothed over five cells."""
     energy = (white**2).mean(axis=(1, 2))
     total = (energy * weight).sum(axis=0) + 3.0
     ratio = total / (weight.sum(axis=0) + 3.0)
     smooth = np.convolve(np.pad(ratio, 2, mode="edge"), np.ones(5) / 5.0, mode="valid")
     return np.asarray(np.clip(smooth, 0.6, 6.0))
+
+
+def _repeat(white: F64, weight: F64) -> float:
+    """Variance inflation of a mean over cells, 1 + 2 sum of autocorrelations (Bartlett 1946)."""
+    power = float(((white**2).mean(axis=(1, 2)) * weight).sum() / max(weight.sum(), 1e-9))
+    total = 1.0
+    for lag in range(1, min(REPEAT_CELLS, white.shape[3] - 1) + 1):
+        both = weight[:, lag:] * weight[:, :-lag]
+        product = (white[..., lag:] * white[..., :-lag]).mean(axis=(1, 2))
+        rho = float((product * both).sum() / max(both.sum(), 1e-9)) / max(power, 1e-9)
+        if rho < 0.03:
+            break
+        total += 2.0 * rho
+    return total
 
 
 def _foreign(departure: F64, track: npt.NDArray[np.bool_], between: F64) -> npt.NDArray[np.bool_]:

@@ -30,13 +30,11 @@ F64 = npt.NDArray[np.float64]
 KINDS_AT_MOST = 48
 SHADOW_AT_MOST_M = 9.0
 """Shadow of a 3.7 m car at 22 degrees of sun, midwinter at 42 N (method.md 2.3 step 6), metres."""
-STANDOUT = np.array([1.0, 0.35, 0.12])
-"""How strongly cars stand out from ballast, against the spread over all materials: as any material,
-as one like it, as one that hardly differs and shows by its shadow."""
-STANDOUT_WEIGHT = np.array([0.5, 0.3, 0.2])
-TEMPER = 0.35
-"""Power on the likelihood of cells half a GSD apart: the PSF spans two to three of them and the
-cubic sampling repeats its neighbours (docs/method/class-c.md compares 0.3, 0.5 and 1)."""
+STANDOUT = np.array([1.0, 0.4])
+"""How strongly cars stand out from ballast, against the spread over all materials: as any material
+does, or as one like it. A third part, cars that hardly differ, made blotches of wet ballast into
+trains (docs/method/class-c.md)."""
+STANDOUT_WEIGHT = np.array([0.6, 0.4])
 POSTERIOR_DRAWS = 64
 
 
@@ -143,7 +141,7 @@ class Scorer:
 
     @property
     def _dynamics(self) -> Dynamics:
-        return Dynamics(self.block.cell_m, temper=TEMPER)
+        return Dynamics(self.block.cell_m, temper=1.0 / self.empty.repeat)
 
     def _white(self, residual: F64) -> tuple[F64, float]:
         """(cell, channel, offset) in units of this scene's noise, and that noise against the mean.
