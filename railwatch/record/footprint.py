@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from railwatch.grid import TILE_PX, Grid
 
-BLOCK_VALUES = 32 << 20
-"""Pixels times bands in memory at a time: 64 MB, a Sentinel-2 scene of 26 x 26 km."""
+WHOLE_VALUES = 32 << 20
+"""Pixels times bands up to which a scene is fetched whole: 64 MB, 26 x 26 km of Sentinel-2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,29 +49,38 @@ class Footprint:
         """Twelve hex digits over grid and tiles."""
         return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()[:12]
 
-    def blocks(self, bands: int) -> Iterator[tuple[int, Footprint]]:
-        """Cut into full-width blocks of at most `BLOCK_VALUES`, leaving out those without a tile.
+    def blocks(self, bands: int) -> Iterator[tuple[tuple[int, int], Footprint]]:
+        """Cut a large footprint into blocks around its tiles; a smaller one is one block.
 
         Yields
         ------
-        first
-            Tile row of this footprint where the block begins, a multiple of four, so that
-            blocks share no chunk of the mask.
+        corner
+            Tile row and column of this footprint where the block begins: multiples of four, so
+            that blocks share no chunk of the mask.
         block
-            A footprint of its own; the whole one where it is small enough.
+            A footprint of its own. Blocks taken in turn list the tiles row by row.
         """
         rows, cols = self.grid.shape
-        step = max(4, BLOCK_VALUES // (bands * cols * TILE_PX) // 4 * 4)
-        if step >= len(self.tiles):
-            yield 0, self
+        if bands * rows * cols <= WHOLE_VALUES:
+            yield (0, 0), self
             return
-        for first in range(0, len(self.tiles), step):
-            tiles = self.tiles[first : first + step]
-            if tiles.any():
-                top = first * TILE_PX
-                shape = (min(rows - top, step * TILE_PX), cols)
-                north = self.grid.north - top * self.grid.gsd_m
-                yield first, Footprint(replace(self.grid, north=north, shape=shape), tiles)
+        for top in range(0, len(self.tiles), 4):
+            wanted = np.flatnonzero(self.tiles[top : top + 4].any(axis=0))
+            if wanted.size:
+                left = int(wanted[0]) // 4 * 4
+                yield (top, left), self._part(slice(top, top + 4), slice(left, int(wanted[-1]) + 1))
+
+    def _part(self, rows: slice, cols: slice) -> Footprint:
+        """Return the tiles of some rows and columns, and their grid."""
+        tiles = self.tiles[rows, cols]
+        top, left = rows.start * TILE_PX, cols.start * TILE_PX
+        shape = (
+            min(self.grid.shape[0] - top, tiles.shape[0] * TILE_PX),
+            min(self.grid.shape[1] - left, tiles.shape[1] * TILE_PX),
+        )
+        west = self.grid.west + left * self.grid.gsd_m
+        north = self.grid.north - top * self.grid.gsd_m
+        return Footprint(replace(self.grid, west=west, north=north, shape=shape), tiles)
 
     def to_json(self) -> dict[str, Any]:
         """Grid and tiles as JSON values."""

@@ -29,6 +29,8 @@ from railwatch.scene import NODATA, MaskClass, SceneRaster
 
 MASK_PX = 4 * TILE_PX
 
+Corner = tuple[int, int]
+"""Tile row and column; of a block of a large scene, multiples of four."""
 Window = tuple[slice, slice]
 """Rows and columns, without steps."""
 
@@ -89,7 +91,10 @@ def footprint(store: Any, cube_key: str, digest: str) -> Footprint:
 
 
 def chunks_of(
-    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], first: int = 0
+    place: tuple[str, int],
+    raster: SceneRaster,
+    tiles: npt.NDArray[np.bool_],
+    corner: Corner = (0, 0),
 ) -> dict[str, bytes]:
     """Encode wanted tiles that hold data; the mask only where one of them is.
 
@@ -101,12 +106,12 @@ def chunks_of(
         The scene, or a block of it.
     tiles
         Wanted tiles of the raster.
-    first
-        Tile row of the cube where the raster begins.
+    corner
+        Tile row and column of the cube where the raster begins.
     """
-    chunks = dict(_value_chunks(place, raster, tiles, first))
+    chunks = dict(_value_chunks(place, raster, tiles, corner))
     if chunks:
-        chunks |= _mask_chunks(place, raster.mask, first * TILE_PX // MASK_PX)
+        chunks |= _mask_chunks(place, raster.mask, corner)
     return chunks
 
 
@@ -179,18 +184,19 @@ def checksum(raster: SceneRaster, tiles: npt.NDArray[np.bool_], before: int = 0)
 
 
 def _value_chunks(
-    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], first: int
+    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], corner: Corner
 ) -> Iterator[tuple[str, bytes]]:
     path, slot = place
     for y, x in _windows(tiles):
         values = raster.values[:, y, x]
         if (values != NODATA).any():
-            key = f"{path}/values/c/{slot}/0/{first + y.start // TILE_PX}/{x.start // TILE_PX}"
+            row, col = corner[0] + y.start // TILE_PX, corner[1] + x.start // TILE_PX
+            key = f"{path}/values/c/{slot}/0/{row}/{col}"
             yield key, chunk.encoded(values, (len(values), TILE_PX, TILE_PX), int(NODATA))
 
 
 def _mask_chunks(
-    place: tuple[str, int], mask: npt.NDArray[np.uint8], first: int
+    place: tuple[str, int], mask: npt.NDArray[np.uint8], corner: Corner
 ) -> dict[str, bytes]:
     path, slot = place
     chunks = {}
@@ -198,7 +204,9 @@ def _mask_chunks(
         for c in range(0, mask.shape[1], MASK_PX):
             part = mask[r : r + MASK_PX, c : c + MASK_PX]
             if (part != MaskClass.NODATA).any():
-                key = f"{path}/mask/c/{slot}/{first + r // MASK_PX}/{c // MASK_PX}"
+                row = (corner[0] * TILE_PX + r) // MASK_PX
+                col = (corner[1] * TILE_PX + c) // MASK_PX
+                key = f"{path}/mask/c/{slot}/{row}/{col}"
                 chunks[key] = chunk.encoded(part, (MASK_PX, MASK_PX), int(MaskClass.NODATA))
     return chunks
 

@@ -239,10 +239,10 @@ def _written(job: _Job, source: Fetches, writer: chunk.Writer) -> SceneEntry:
     crc, spent_pu = 0, 0.0
     empty: SceneError | None = None
     try:
-        for first, block in footprint.blocks(len(scene.bands)):
+        for corner, block in footprint.blocks(len(scene.bands)):
             raster, why = _block(scene, block, source)
             empty = empty or why
-            chunks = imagery.chunks_of(place, raster, block.tiles, first)
+            chunks = imagery.chunks_of(place, raster, block.tiles, corner)
             crc = imagery.checksum(raster, block.tiles, crc)
             spent_pu += raster.spent_pu
             keys += chunks

@@ -9,6 +9,7 @@ ranges through the store; GDAL never learns a URL.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import FilePath
 
 from railwatch.errors import SceneError
 from railwatch.scene import Rejection
@@ -73,8 +73,8 @@ def opened(store: Store, key: str, scene_id: str) -> Iterator[Any]:
                     raise _missing(scene_id, key)
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
             else:
-                memory = stack.enter_context(FilePath(_Ranges(store, key)))
-                dataset = stack.enter_context(memory.open(driver="GTiff"))
+                opener = functools.partial(_open_ranges, store, store.size(key))
+                dataset = stack.enter_context(rasterio.open(key, driver="GTiff", opener=opener))
             _check(dataset, scene_id, key)
             yield dataset
         except KeyError:
@@ -154,16 +154,22 @@ def _reason(exc: Exception) -> str:
     return " ".join(str(exc).split())[:200]
 
 
+def _open_ranges(store: Store, size: int, key: str, mode: str = "rb") -> _Ranges:
+    """Open an object as GDAL asks for it; rasterio may open it more than once."""
+    if "w" in mode or "a" in mode or "+" in mode:
+        raise PermissionError(key)
+    return _Ranges(store, key, size)
+
+
 class _Ranges(io.RawIOBase):
     """An object of a store as a seekable file, read in blocks that are kept for a while."""
 
     BLOCK = 256 << 10
     KEPT = 64
 
-    def __init__(self, store: Store, key: str) -> None:
+    def __init__(self, store: Store, key: str, size: int) -> None:
         super().__init__()
-        self._store, self._key = store, key
-        self._size = store.size(key)
+        self._store, self._key, self._size = store, key, size
         self._at = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 

@@ -278,23 +278,25 @@ class TallSource(MadeSource):
 
     def fetch(self, scene, grid, tiles):
         assert tiles.any()
-        first = round((self.whole.grid.north - grid.north) / grid.gsd_m)
-        self.asked.append(first)
-        if (scene.id, first) == self.late:
+        top = round((self.whole.grid.north - grid.north) / grid.gsd_m)
+        left = round((grid.west - self.whole.grid.west) / grid.gsd_m)
+        self.asked.append((top, left, *grid.shape))
+        if (scene.id, top) == self.late:
             raise TransientError("503")
-        if first in self.empty:
+        if top in self.empty:
             raise SceneError(scene.id, "outside_area", "not here")
         pixels = made_raster(seed_of(scene), self.whole)
-        rows = slice(first, first + grid.shape[0])
-        return SceneRaster(pixels.bands, pixels.values[:, rows], pixels.mask[rows])
+        part = np.s_[top : top + grid.shape[0], left : left + grid.shape[1]]
+        return SceneRaster(pixels.bands, pixels.values[:, *part], pixels.mask[part])
 
 
 @pytest.fixture
 def tall(monkeypatch):
-    """A footprint that is read in blocks of four tile rows, the third of which is not wanted."""
-    monkeypatch.setattr("railwatch.record.footprint.BLOCK_VALUES", 1)
-    whole = made_footprint(14, 2)
+    """A footprint read in blocks of four tile rows; of the third nothing is wanted."""
+    monkeypatch.setattr("railwatch.record.footprint.WHOLE_VALUES", 1)
+    whole = made_footprint(14, 6)
     whole.tiles[8:12] = False
+    whole.tiles[4:8, [0, 1, 2, 3, 5]] = False
     return whole
 
 
@@ -306,7 +308,7 @@ def test_a_large_scene_is_read_block_by_block(store, tall):
         _, raster = record.raster(scene.id)
 
     expected = made_raster(seed_of(scene), tall)
-    assert source.asked == [0, 256, 768]
+    assert source.asked == [(0, 0, 256, 384), (256, 256, 256, 64), (768, 0, 128, 384)]
     np.testing.assert_array_equal(raster.values, expected.values)
     np.testing.assert_array_equal(raster.mask, expected.mask)
 
@@ -322,7 +324,7 @@ def test_a_large_scene_may_miss_some_blocks_and_not_all(store, tall):
         _, raster = record.raster(scene.id)
 
     assert (raster.values[:, :256] == NODATA).all()
-    assert (raster.values[:, 256:512] != NODATA).all()
+    assert (raster.values[:, 256:512, 256:320] != NODATA).all()
 
 
 @pytest.mark.parametrize("at_once", [1, 1000])

@@ -1,6 +1,7 @@
 """The archive as a source: what it finds, what it rejects, what it never does."""
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from railwatch.scene import Rejection
 from railwatch.siding import Siding, SidingSet
 from railwatch.sources import Query
 from railwatch.sources.archive import ArchiveSource
+from railwatch.store import Store
 from railwatch.testing.source_contract import SourceContract
 
 SHARED = Path(os.environ.get("RAILWATCH_SHARED", Path(__file__).parents[4].parent / "shared"))
@@ -235,3 +237,29 @@ def test_a_symbolic_link_out_of_the_archive_is_not_followed(archive, tmp_path):
         Rejection.ASSET_MISSING,
         "one.json: assets.red.href: red.tif is not in the archive",
     )
+
+
+@pytest.mark.server
+def test_an_archive_in_a_bucket_gives_what_it_gives_on_disk(archive, bucket_url, grid, south_up):
+    """Items and windows come through the store by ranges; a file cut short is named."""
+    archive.file("a/red.tif", to_ground=south_up)
+    archive.item("a", folder="a")
+    archive.file("b/red.tif")
+    archive.item("b", folder="b", properties={"datetime": "2024-01-03T02:00:00Z"})
+    bucket = Store.open(bucket_url)
+    for path in archive.path.rglob("*.*"):
+        bucket.put(path.relative_to(archive.path).as_posix(), path.read_bytes())
+    wanted = Footprint(grid, np.array([[True, False, True], [True, True, False]]))
+    source = ArchiveSource(bucket_url)
+    found = [one.scene for one in source.search(Query(BBOX))]
+
+    assert [scene.id for scene in found] == ["a", "b"]
+    for scene in found:
+        got = pickle.loads(pickle.dumps(source)).fetch(scene, grid, wanted.tiles)
+        np.testing.assert_array_equal(got.values, archive.fetch(scene.id, wanted).values)
+    bucket.put("a/red.tif", bucket.get("a/red.tif")[:2000])
+    with pytest.raises(SceneError, match=r"asset_unreadable: a/red\.tif"):
+        ArchiveSource(bucket_url).fetch(found[0], grid, wanted.tiles)
+    bucket.delete("b/red.tif")
+    with pytest.raises(SceneError, match=r"asset_missing: b/b\.json: assets\.red\.href"):
+        ArchiveSource(bucket_url).fetch(found[1], grid, wanted.tiles)
