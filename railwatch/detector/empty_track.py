@@ -344,7 +344,10 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     residual = level - mean
     land = _land(residual, strips.side)
     plain = _plain_leak(strips.side)
-    leak = _leak(residual, land, weight if len(strips.day) >= LEAST_DATES else 0.0 * weight, plain)
+    # Dates believed covered count half: where the bed itself follows the land (there is no ballast,
+    # or grass grows on it), the dates that show it best are those taken for trains.
+    told = np.maximum(weight, 0.5 * seen) if len(strips.day) >= LEAST_DATES else 0.0 * weight
+    leak = _leak(residual, land, told, plain)
     residual = residual - np.einsum("jds,tbjs->tbds", leak, land)
     residual = np.nan_to_num(residual - _cross_profile(residual, weight)[..., None])
     band_noise, offset_noise = _separable(residual, weight)

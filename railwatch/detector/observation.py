@@ -34,8 +34,9 @@ SNOW_BRIGHT = 0.4
 HAZE_OFFSET = 0.035
 """Reflectance that haze adds in the darkest places beyond which contrasts are lost."""
 HAZE_CONTRAST = 0.65
-VEIL = 0.03
-"""Brightening in blue, least moved by vegetation, that means snow or cloud the mask missed."""
+VEIL = 0.02
+"""Rise of blue less half of red (haze-optimised transform, Zhang et al. 2002) that means snow or
+cloud the mask missed: soil laid bare rises more in red."""
 VEIL_SHARE = 0.12
 """Share of the land near the tracks so veiled at which the scene is refused."""
 VEIL_REACH_M = 200.0
@@ -197,7 +198,8 @@ def observe(
         found = register(image, clear, reference[1])
         if found is None:
             return refused(Refusal.REGISTRATION)
-        if _hazy(image, reference[1]) or _veiled(image[-1], reference[1].bands[-1], corridor):
+        veil = _veil(reference[0], image, reference[1].bands, corridor)
+        if veil or _hazy(image, reference[1]):
             return refused(Refusal.HAZE, found)
     dx, dy = (found.dx_m, found.dy_m) if found else (0.0, 0.0)
     planes = np.ascontiguousarray(raster.values[[raster.bands.index(b) for b in bands]])
@@ -237,12 +239,14 @@ def _hazy(image: F32, reference: Reference) -> bool:
     return bool(lifted and flat)
 
 
-def _veiled(here: F32, there: F32, corridor: Corridor) -> bool:
-    """Whether part of the land near the tracks is brighter than land gets: snow or thin cloud."""
-    both = np.isfinite(here) & np.isfinite(there) & corridor.near
-    if both.sum() < 100:
+def _veil(names: Sequence[str], here: F32, there: F32, corridor: Corridor) -> bool:
+    """Whether part of the land near the tracks is veiled: by snow or by thin cloud."""
+    if "blue" not in names or "red" not in names:
         return False
-    change = here[both] - there[both]
-    # The lower half of the changes is the scene's own light; a veil only brightens.
-    light = float(np.quantile(change, 0.35))
-    return bool((change - light > VEIL).mean() > VEIL_SHARE)
+    blue, red = names.index("blue"), names.index("red")
+    rise = (here[blue] - there[blue]) - 0.5 * (here[red] - there[red])
+    rise = rise[np.isfinite(rise) & corridor.near]
+    if len(rise) < 100:
+        return False
+    # The lower part of the changes is the scene's own light; a veil only brightens.
+    return bool((rise - np.quantile(rise, 0.35) > VEIL).mean() > VEIL_SHARE)
