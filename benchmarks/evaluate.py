@@ -56,6 +56,7 @@ COLUMNS = (
     "cover_80",
     "cover_90",
     "interval_score",
+    "bound",
     "constant",
     "brightness",
     "persistence",

@@ -4,6 +4,7 @@
     site        one rendered place on disk: area file, archive, truth
     answer      what counted it: the seam between evaluation and a detector
     trial       counts beside truth, row by row, and the records that were claimed
+    bound       what is left to be known when colours, shifts and the empty scene are given
     guess       what a naive method would have said of the same scenes
     score       errors, coverage and refusals of many rows
     goal        the figures to reach, and whether they were

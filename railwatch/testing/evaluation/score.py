@@ -23,7 +23,7 @@ def score_table(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     -------
     One row a group: n, refused (share of clear scenes), mae, bias, wape, wape_m, cover_50,
     cover_80, cover_90, cover_m (of occupied metres), interval score, and the errors of naive
-    methods.
+    methods and of one that knows all but where cars stand.
     """
     facility = rows[rows["facility"] & rows["judged"]].copy()
     if "fill" in by:
@@ -43,6 +43,7 @@ def scores(group: pd.DataFrame) -> dict[str, float]:
     truth = counted["truth_cars"].to_numpy(float)
     error = counted["cars"].to_numpy(float) - truth
     metres = measured["occupied_m"].to_numpy(float) - measured["truth_m"].to_numpy(float)
+    best = counted["by_bound"].to_numpy(float) - truth
     brightness = counted["by_brightness"].to_numpy(float) - truth
     return {
         "n": float(len(counted)),
@@ -57,6 +58,7 @@ def scores(group: pd.DataFrame) -> dict[str, float]:
         "cover_90": _covered(counted, "truth_cars", "cars_low", "cars_high"),
         "cover_m": _covered(measured, "truth_m", "occupied_m_low", "occupied_m_high"),
         "interval_score": _winkler(counted),
+        "bound": _mean(np.abs(best)),
         "constant": _mean(np.abs(np.median(truth) - truth)) if truth.size else np.nan,
         "brightness": _mean(np.abs(brightness)),
         "persistence": _mean(np.abs(counted["by_persistence"].to_numpy(float) - truth)),

@@ -11,8 +11,10 @@ import numpy as np
 from railwatch.siding import SidingSet
 from railwatch.testing.evaluation.stratum import Stratum, draw_site_parameters
 from railwatch.testing.scenery import (
+    Conditions,
     Outputs,
     Place,
+    Traffic,
     Truth,
     draw_conditions,
     draw_place,
@@ -33,6 +35,9 @@ class Site:
     """Folder of STAC items (contract 2)."""
     truth: Truth
     place: Place
+    conditions: tuple[Conditions, ...]
+    """One a scene of the truth."""
+    traffic: Traffic
 
 
 def build_site(stratum: Stratum, seed: int, folder: Path, *, quick: bool = False) -> Site:
@@ -47,7 +52,7 @@ def build_site(stratum: Stratum, seed: int, folder: Path, *, quick: bool = False
     outputs = Outputs(folder / "archive", folder / "truth.json")
     truth = render(place, stratum.sensor, sky, traffic, outputs)
     area = write_area(folder, site_id, f"Rendered site {site_id}", place.sidings)
-    return Site(site_id, stratum, area, outputs.archive, truth, place)
+    return Site(site_id, stratum, area, outputs.archive, truth, place, sky, traffic)
 
 
 def write_area(

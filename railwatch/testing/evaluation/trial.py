@@ -12,6 +12,7 @@ import pandas as pd
 from railwatch.count import FACILITY, QUANTILE_LEVELS, Car, Count
 from railwatch.series import RecordStatus, assess
 from railwatch.testing.evaluation.answer import Answer, Counter
+from railwatch.testing.evaluation.bound import bound
 from railwatch.testing.evaluation.guess import brightness_guess
 from railwatch.testing.evaluation.site import Site
 from railwatch.testing.evaluation.stratum import surge_window
@@ -48,8 +49,9 @@ def compare(site: Site, answer: Answer) -> Trial:
     """Set an answer beside a site's truth."""
     order = {scene.scene_id: n for n, scene in enumerate(site.truth.scenes)}
     guess = brightness_guess(site)
+    best = bound(site)
     rows = [
-        _row(site, count, order[count.scene_id], guess)
+        _row(site, count, order[count.scene_id], guess, best)
         for count in answer.counts
         if count.scene_id in order
     ]
@@ -64,7 +66,11 @@ def compare(site: Site, answer: Answer) -> Trial:
 
 
 def _row(
-    site: Site, count: Count, number: int, guess: npt.NDArray[np.float64]
+    site: Site,
+    count: Count,
+    number: int,
+    guess: npt.NDArray[np.float64],
+    best: dict[int, float],
 ) -> dict[str, object]:
     truth = site.truth.scenes[number]
     there = truth.on(count.siding_id)
@@ -101,6 +107,7 @@ def _row(
         "occupied_m_high": count.occupied_m_high,
         "by_persistence": len(earlier.on(count.siding_id)),
         "by_brightness": float(guess[number]) if facility else None,
+        "by_bound": best.get(number) if facility else None,
     }
 
 

@@ -83,7 +83,7 @@ def render(
     -------
     All truth the file holds, of earlier renderings into it too.
     """
-    camera = _Camera.over(place, sensor, ring_m)
+    camera = Camera.over(place, sensor, ring_m)
     truths = []
     for number, when in enumerate(conditions):
         fitted = camera.fitted(when)
@@ -103,7 +103,7 @@ def render(
 
 
 @dataclass(slots=True)
-class _Camera:
+class Camera:
     """One sensor over one place: grids and, where they are kept, ground layers."""
 
     place: Place
@@ -116,7 +116,8 @@ class _Camera:
     layers: dict[float, Ground] = field(default_factory=dict)
 
     @classmethod
-    def over(cls, place: Place, sensor: Sensor, ring_m: float | None) -> _Camera:
+    def over(cls, place: Place, sensor: Sensor, ring_m: float | None) -> Camera:
+        """Set up over a place; `ring_m` as in `render`."""
         fine = sensor.gsd_m <= FINE_GSD_M
         ring = sensor.ring_m if ring_m is None else ring_m
         grid = place.grid(sensor.gsd_m, ring, mains=not fine)
@@ -192,6 +193,21 @@ class _Camera:
         hidden = sky.clouded()[np.rint(rows).astype(int), np.rint(cols).astype(int)]
         return round(float(hidden.mean()), 4)
 
+    def bed(
+        self, conditions: Conditions, grid: Grid, bands: tuple[str, ...]
+    ) -> tuple[Grid, Float32]:
+        """Return the grid a scene really shows, and the track bed's reflectance on it.
+
+        Only where ground is kept as layers: above `FINE_GSD_M`.
+        """
+        dx, dy = conditions.shift_m
+        shown = replace(grid, west=grid.west - dx, north=grid.north - dy)
+        finer = self._layers(grid, self.sigma_px * grid.gsd_m)
+        day = Day(conditions.acquired.date(), conditions.wetness, conditions.snow)
+        numbers = [SPECTRAL_BANDS.index(b) for b in bands]
+        _, part = finer.look(self.place.materials, numbers, day)
+        return shown, sampled(part, finer.grid, shown)
+
     def _below(
         self, conditions: Conditions, stays: Sequence[Stay], grid: Grid, bands: tuple[str, ...]
     ) -> Float32:
@@ -215,7 +231,7 @@ class _Camera:
         values *= np.exp(float(rng.uniform(0.0, 0.03)) * moist)
         light = conditions.light
         fixed = [*self.place.land.buildings, *self.place.canopy]
-        fixed = [(track, _weathered(c, conditions)) for track, c in fixed]
+        fixed = [(track, weathered(c, conditions)) for track, c in fixed]
         values = inject(values, shown, bands, fixed, light, psf_sigma_m=sigma)
         still, moving = self._trains(conditions, stays)
         values = inject(values, shown, bands, still, light, psf_sigma_m=sigma, ground=bed)
@@ -274,7 +290,7 @@ class _Camera:
         for stay in stays:
             track = self.place.tracks[stay.track]
             for bare in _uncovered(self.place, stay):
-                part = _weathered(bare, conditions)
+                part = weathered(bare, conditions)
                 if stay.speed_m_s:
                     moving.append((track, part, stay.speed_m_s))
                 else:
@@ -299,7 +315,7 @@ def _uncovered(place: Place, stay: Stay) -> list[Consist]:
     return runs
 
 
-def _weathered(consist: Consist, conditions: Conditions) -> Consist:
+def weathered(consist: Consist, conditions: Conditions) -> Consist:
     """Rain darkens tops a little, snow lies on most of them."""
     if conditions.snow == 0 and conditions.wetness == 0:
         return consist

@@ -30,6 +30,7 @@ def row(truth, cars, low, high, **more):
         "occupied_m_high": None if high is None else high * 14.0,
         "by_persistence": truth + 4,
         "by_brightness": 10.0,
+        "by_bound": truth + 0.5,
     } | more
 
 
@@ -51,6 +52,7 @@ def test_errors_are_those_worked_out_by_hand():
     assert found["constant"] == pytest.approx(2.0)
     assert found["persistence"] == pytest.approx(4.0)
     assert found["brightness"] == pytest.approx(2.0)
+    assert found["bound"] == pytest.approx(0.5)
 
 
 def test_refusals_are_shares_of_clear_scenes_and_cost_no_error():

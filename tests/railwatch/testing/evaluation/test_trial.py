@@ -20,7 +20,7 @@ from railwatch.testing.evaluation.stratum import (
 from railwatch.testing.evaluation.trial import Trial, match
 from railwatch.testing.scenery import SENTINEL2, TruthCar, draw_place
 
-TINY = Stratum("tiny", ResolutionClass.C, SENTINEL2, 1, 1, 130, 80, 5, (2,), 20.0)
+TINY = Stratum("tiny", ResolutionClass.B, SENTINEL2, 1, 1, 130, 80, 5, (2,), 20.0)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +90,7 @@ def trial_of_nothing():
                         "occupied_m_low",
                         "occupied_m_high",
                         "by_brightness",
+                        "by_bound",
                     ),
                     np.nan,
                 ),
