@@ -167,14 +167,16 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
 
     waiting = iter(units)
     threads = sum(client.nthreads().values()) or 1
-    submitted = {}
+    submitted: dict[str, T] = {}
 
     def submit(unit: T) -> Any:
-        future = client.submit(function, unit, pure=False)
+        future = client.submit(_called, held, unit, pure=False)
         submitted[future.key] = unit
         return future
 
     try:
+        # What the function holds (strips of years) goes to each worker once, not with every unit.
+        held = client.scatter(function, broadcast=True, hash=False)
         first = [submit(unit) for unit in islice(waiting, threads * IN_FLIGHT)]
         running = as_completed(first, loop=client.loop)
         for future in running:
@@ -186,3 +188,8 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
             yield unit, result
     except (KilledWorker, CancelledError, CommClosedError) as exc:
         raise TransientError(f"Dask lost the work: {exc}") from exc
+
+
+def _called(function: Callable[[T], R], unit: T) -> R:
+    """Run the function on a unit, on a worker."""
+    return function(unit)

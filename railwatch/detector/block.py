@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from railwatch.detector.occupancy import MAX_TRACKS
 from railwatch.fouling import usable_stretches
 from railwatch.siding import SidingSet
-from railwatch.stretch import existing_stretches, visible_stretches
+from railwatch.stretch import Stretches, existing_stretches, visible_stretches
 from railwatch.track_group import TrackGroup, track_groups
 
 F64 = npt.NDArray[np.float64]
@@ -116,7 +116,7 @@ def blocks_of(sidings: SidingSet, gsd_m: float) -> tuple[Block, ...]:
 def sight_of(block: Block, sidings: SidingSet, day: dt.date) -> Sight:
     """Say which cells of a block can hold cars, and show them, on `day`."""
     by_id = {siding.id: siding for siding in sidings}
-    usable = usable_stretches(sidings)
+    usable = _usable(sidings)
     lanes, cells = block.member.shape
     stands = np.zeros((lanes, cells), dtype=np.bool_)
     visible = np.zeros((lanes, cells), dtype=np.bool_)
@@ -133,6 +133,12 @@ def sight_of(block: Block, sidings: SidingSet, day: dt.date) -> Sight:
         total[m], seen[m] = existing.length_m, open_sky.length_m
     bits = (stands & visible).astype(np.int64) << np.arange(lanes)[:, None]
     return Sight(bits.sum(axis=0), visible & stands, total, seen)
+
+
+@lru_cache(maxsize=8)
+def _usable(sidings: SidingSet) -> dict[str, Stretches]:
+    """Where cars may stand, kept because every scene asks."""
+    return usable_stretches(sidings)
 
 
 def _cut(group: TrackGroup, gsd_m: float) -> list[Block]:
