@@ -4,17 +4,23 @@ Knows no Prefect, so that the command line can find that there is nothing to do,
 second that importing Prefect alone would take.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from flows.outcome import Outcome
+from flows.outcome import Left, Outcome
 from flows.parameters import Place, Window
 from railwatch.area import Area, load_area
+from railwatch.scene import Scene
 from railwatch.sources import Found, Query, SceneSource
 from railwatch.store import Store
-from railwatch.work import Settled, code_digest, query_for, seen_digest
+from railwatch.work import Settled, code_digest, query_for, seen_digest, work_for
+
+if TYPE_CHECKING:
+    from railwatch.sources.forecast import Wanted
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,37 @@ class Job:
             return None
         done = self.outcome(len(found))
         return done.model_copy(update={"publication": note.publication, "nothing_new": True})
+
+    def left(self) -> Outcome:
+        """Say what a run would fetch and pay, and do nothing.
+
+        Raises
+        ------
+        SourceError
+            The archive cannot be searched.
+        """
+        from railwatch.record import Record
+        from railwatch.sources.forecast import forecast
+
+        found = self.search()
+        with Record.open(self.store, self.area.id) as record:
+            work = work_for(self.area, record, found)
+
+        def wanted(scene: Scene) -> Wanted:
+            footprint = work.footprints[scene.cube_key]
+            return footprint.grid, footprint.tiles
+
+        price = forecast(self.source, work.scenes, wanted).total
+        return self.outcome(len(found)).model_copy(
+            update={
+                "left": Left(
+                    scenes=len(work.scenes),
+                    requests=price.requests,
+                    processing_units=price.processing_units,
+                    bytes=price.bytes,
+                )
+            }
+        )
 
 
 def _source(place: Place, area: Area, store: Store, max_pu: float) -> SceneSource:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from railwatch.record import SceneEntry
 
 
+class Left(BaseModel):
+    """What a dry run found left to fetch, and its exact price."""
+
+    scenes: int
+    requests: int
+    processing_units: float
+    bytes: int
+
+
 class Outcome(BaseModel):
     """Summary of one run over one area."""
 
@@ -33,6 +42,7 @@ class Outcome(BaseModel):
     published: bool = Field(default=False, description="Whether this run switched readers to it")
     report: str | None = Field(default=None, description="Page for people")
     spent_pu: float = Field(default=0.0, description="Processing units this run was charged")
+    left: Left | None = Field(default=None, description="Of a dry run: what it would fetch")
     nothing_new: bool = False
 
     def with_entries(self, before: Iterable[SceneEntry], after: Iterable[SceneEntry]) -> Self:
@@ -74,6 +84,13 @@ class Outcome(BaseModel):
 
     def sentence(self) -> str:
         """Say it in one line."""
+        if self.left is not None:
+            return (
+                f"{self.area_id}: {self.left.scenes} scenes left to fetch in {self.left.requests} "
+                f"requests, {self.left.processing_units:.2f} PU, {self.left.bytes / 1e6:.1f} MB"
+            )
+        if self.publication is None:
+            return f"{self.area_id}: the archive lists nothing of this place and time"
         if self.nothing_new:
             return f"{self.area_id}: nothing new; publication {self.publication} is current"
         parts = [f"{self.ingested} scenes ingested"]
@@ -81,3 +98,19 @@ class Outcome(BaseModel):
         parts += [f"{n} refused ({reason})" for reason, n in self.refused.items()]
         parts.append(f"published {self.publication}" if self.published else "published nothing new")
         return f"{self.area_id}: {', '.join(parts)}"
+
+    def markdown(self) -> str:
+        """Say it for the Prefect UI."""
+        if self.left is not None:
+            return f"Dry run. {self.sentence()}\n"
+        reasons = [f"| rejected: {name} | {n} |" for name, n in self.rejected.items()]
+        reasons += [f"| refused: {name} | {n} |" for name, n in self.refused.items()]
+        rows = [
+            f"| listed by the archive | {self.found} |",
+            f"| ingested | {self.ingested} |",
+            *reasons,
+            f"| scenes of the area | {self.scenes} |",
+            f"| processing units | {self.spent_pu:g} |",
+        ]
+        table = "\n".join(["| | scenes |", "|---|---:|", *rows])
+        return f"{self.sentence()}\n\n{table}\n\nReport: `{self.report}`\n"

@@ -50,3 +50,30 @@ class Window(BaseModel):
         if self.start is not None and self.end is not None and self.start > self.end:
             raise ValueError(f"start {self.start} is after end {self.end}")
         return self
+
+
+EVERYTHING = Window()
+"""All that an archive holds."""
+
+
+class Pace(BaseModel):
+    """How a backfill goes through its window."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    newest_first: bool = Field(
+        default=True, description="Begin with the newest months; else with the oldest"
+    )
+    months_each: int = Field(
+        default=6, ge=1, le=120, description="Months of acquisition ingested at a time"
+    )
+    max_pu: float | None = Field(
+        default=None, ge=0, description="Processing units it may spend; empty: the account's quota"
+    )
+    dry_run: bool = Field(
+        default=False, description="Say what is left to fetch and its price, and do nothing"
+    )
+
+
+STEADILY = Pace()
+"""The defaults."""

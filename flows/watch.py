@@ -4,12 +4,10 @@ from prefect import flow
 
 from flows.job import Job
 from flows.outcome import Outcome
-from flows.parameters import Place, Window
+from flows.parameters import EVERYTHING, Place, Window
 from flows.stages import walk
 from railwatch import __version__
 from tasks.spread import Crew
-
-EVERYTHING = Window()
 
 
 @flow(

@@ -82,6 +82,25 @@ def work_for(area: Area, record: Record, found: Sequence[Found]) -> Work:
     return Work(plan.scenes, plan.rejections, footprints, plan.switched)
 
 
+def windows(
+    found: Sequence[Found], months_each: int, *, newest_first: bool
+) -> list[tuple[Found, ...]]:
+    """Part what a search gave into windows of whole months, each ordered by time.
+
+    Items that cannot become scenes have no time and go with the first window.
+    """
+    parts: dict[int, list[Found]] = {}
+    for item in found:
+        if item.scene is not None:
+            month = item.scene.acquired.year * 12 + item.scene.acquired.month - 1
+            parts.setdefault(month // months_each, []).append(item)
+    ordered = [tuple(parts[key]) for key in sorted(parts, reverse=newest_first)]
+    useless = tuple(item for item in found if item.scene is None)
+    if useless:
+        ordered[:1] = [useless + (ordered[0] if ordered else ())]
+    return ordered
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What a finished run had seen and made: the next one with the same has nothing to do."""

@@ -43,6 +43,8 @@ class Crew:
     """Scheduler, e.g. `tcp://dask:8786`; None: workers on this machine for the task's length."""
     cores: int = 0
     """Worker threads or processes of our own; 0: one a core this process may use."""
+    together: bool = False
+    """Stay in this process whatever the work, because the units share something: a budget."""
     patience_s: float = 10.0
     """Seconds a scheduler at `address` may take to answer."""
 
@@ -80,7 +82,7 @@ class Crew:
                 yield client
             return
         cores = self.cores or len(os.sched_getaffinity(0))
-        processes = work_s >= PROCESSES_FROM_S and cores > 1
+        processes = work_s >= PROCESSES_FROM_S and cores > 1 and not self.together
         with (
             _hushed(),
             tempfile.TemporaryDirectory(prefix="railwatch-dask-") as scratch,

@@ -51,6 +51,10 @@ COMMANDS: dict[str, LazyCommand] = {
         "railwatch.cli.area:area",
         "Check area files, or make them from an OpenStreetMap extract",
     ),
+    "backfill": LazyCommand(
+        "flows.command:backfill",
+        "Fetch, count and publish the past of an area, window by window, within a budget",
+    ),
     "counts": LazyCommand(
         "railwatch.cli.counts:counts",
         "Show what is published of an area: metres and cars with intervals, or the refusal",

@@ -65,15 +65,24 @@ class Yard:
             folder.mkdir(exist_ok=True)
             (folder / f"{name}.json").write_text(json.dumps(item))
 
-    def command(self, *more: str) -> list[str]:
+    def command(self, *more: str, name: str = "run") -> list[str]:
         """Give the command line that runs the yard."""
-        said = ["run", str(self.area), "--archive", str(self.archive), "--store", str(self.store)]
+        said = [name, str(self.area), "--archive", str(self.archive), "--store", str(self.store)]
         return [sys.executable, "-m", "railwatch", *said, *more]
 
     def run(self, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it in a process of its own."""
+        return self._run(self.command(*more), environment)
+
+    def backfill(self, *more: str) -> subprocess.CompletedProcess[str]:
+        """Backfill it in a process of its own."""
+        return self._run(self.command(*more, name="backfill"), {})
+
+    def _run(
+        self, command: list[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*more),
+            command,
             capture_output=True,
             text=True,
             check=False,

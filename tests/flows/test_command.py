@@ -162,6 +162,34 @@ def test_an_operator_s_dask_is_used_and_named_when_it_is_not_there(yard, unused_
     assert f"no Dask scheduler answers at tcp://127.0.0.1:{unused_port}" in done.stderr
 
 
+def test_a_backfill_within_windows_says_the_same_as_one_run(yard):
+    """Oldest first, a month at a time; a dry run before and after says what is left."""
+    yard.add(20, 25)
+    before = yard.backfill("--dry-run", "--json")
+    done = yard.backfill("--order", "oldest-first", "--months-each", "1", "--json")
+    after = yard.backfill("--dry-run", "--json")
+    filled = _rows(yard.store)
+    yard.store = yard.store.with_name("other")
+    assert yard.run().returncode == 0
+
+    assert json.loads(before.stdout)["left"]["scenes"] == 25
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ingested"] == 25
+    assert done.stderr.count("ingest:") >= 4
+    assert json.loads(after.stdout)["left"]["scenes"] == 0
+    assert filled == _rows(yard.store)
+
+
+def test_an_archive_without_a_scene_of_the_place_publishes_nothing(yard):
+    """The sentence says so and the exit code is 0."""
+    yard.add(0, 1)
+    done = yard.run("--start", "2030-01-01")
+
+    assert done.returncode == 0, done.stderr
+    assert "lists nothing of this place and time" in done.stdout
+    assert not (yard.store / "areas").exists()
+
+
 def test_bad_input_is_one_line_and_writes_nothing(yard, capsys):
     """A broken area file, an unknown collection and a missing archive: exit 1, named."""
     yard.add(0, 1)

@@ -1,6 +1,6 @@
 """The summary of a run."""
 
-from flows.outcome import Outcome
+from flows.outcome import Left, Outcome
 
 
 def test_the_sentence_counts_what_happened_and_why():
@@ -26,3 +26,19 @@ def test_nothing_new_is_said_as_such():
     outcome = Outcome(area_id="yard", store="/s", nothing_new=True, publication="ab12")
 
     assert outcome.sentence() == "yard: nothing new; publication ab12 is current"
+
+
+def test_a_dry_run_says_what_is_left_and_its_price():
+    """Scenes, requests, processing units and bytes."""
+    left = Left(scenes=3, requests=12, processing_units=1.25, bytes=2_500_000)
+
+    said = Outcome(area_id="yard", store="/s", left=left).sentence()
+
+    assert said == "yard: 3 scenes left to fetch in 12 requests, 1.25 PU, 2.5 MB"
+
+
+def test_the_markdown_has_a_row_a_reason():
+    """The Prefect UI shows the sentence and a table."""
+    outcome = Outcome(area_id="yard", store="/s", rejected={"nodata": 2}, publication="ab12")
+
+    assert "| rejected: nodata | 2 |" in outcome.markdown().splitlines()

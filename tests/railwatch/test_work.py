@@ -12,7 +12,7 @@ from railwatch.scene import Rejection, Scene
 from railwatch.siding import Siding, SidingSet
 from railwatch.sources import Found
 from railwatch.store import Store
-from railwatch.work import Settled, code_digest, query_for, seen_digest, work_for
+from railwatch.work import Settled, code_digest, query_for, seen_digest, windows, work_for
 
 AREA = Area(
     "yard",
@@ -107,3 +107,24 @@ def test_a_damaged_note_is_no_note(tmp_path, text):
     store.put("records/yard/settled.json", text)
 
     assert Settled.read(store, "yard") is None
+
+
+def test_windows_are_whole_months_in_the_order_asked_for():
+    """Half-years, newest first, each ordered by time; items without a time go first."""
+
+    def found(name, year, month):
+        bands = ("blue", "green", "red", "nir")
+        acquired = dt.datetime(year, month, 3, tzinfo=dt.UTC)
+        return Found(name, Scene(name, "c", acquired, "sentinel-2a", 10.0, bands))
+
+    listed = [found("a", 2022, 11), found("b", 2022, 12), found("c", 2023, 1), found("d", 2023, 7)]
+    listed.append(Found("x", None, Rejection.BAD_ITEM, "no datetime"))
+
+    def ids(months_each, *, newest_first):
+        parts = windows(listed, months_each, newest_first=newest_first)
+        return [[item.item_id for item in part] for part in parts]
+
+    assert ids(6, newest_first=True) == [["x", "d"], ["c"], ["a", "b"]]
+    assert ids(12, newest_first=False) == [["x", "a", "b"], ["c", "d"]]
+    assert windows([], 6, newest_first=True) == []
+    assert [len(part) for part in windows(listed[-1:], 6, newest_first=True)] == [1]
