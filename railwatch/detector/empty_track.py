@@ -288,7 +288,7 @@ def concentrated(strips: Strips) -> tuple[F64, F64]:
 
 
 def _low_quantile(values: F64) -> F64:
-    """The 0.4 quantile over the first axis without NaN; sorting beats `nanquantile` fiftyfold."""
+    """Take the 0.4 quantile over the first axis without NaN, fifty times as fast as NumPy does."""
     ordered = np.sort(values, axis=0)  # NaN last
     count = np.isfinite(values).sum(axis=0)
     index = np.floor(0.4 * np.maximum(count - 1, 0)).astype(np.intp)

@@ -119,7 +119,7 @@ class Scorer:
         draws: int = POSTERIOR_DRAWS,
         seed: int = 0,
     ) -> Scored:
-        """Score one scene: two rounds, so that what is covered does not steer its light and place.
+        """Score one scene.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Scorer:
         seen = strips.only(slice(scene, scene + 1)).seen()[0]
         model = self.model(sun)
         empty = np.full(len(seen), 0.5) if belief is None else belief
-        for last in (False, True):
+        for last in (False, True) if belief is None else (True,):
             residual = np.nan_to_num(departure(strips, scene, self.empty, empty))
             white, noise = self._white(residual)
             loglik = model.loglik(white, np.where(seen, self.kind, -1), allowed)

@@ -48,8 +48,8 @@ F64 = npt.NDArray[np.float64]
 
 BURN_IN = 24
 """Scenes of a cube that share one look: results are causal after it."""
-WINDOW = 220
-"""Latest scenes an empty look is made from: three years of clear Sentinel-2."""
+WINDOW = 96
+"""Latest scenes an empty look is made from: two to three years of clear Sentinel-2."""
 SAMPLING_BLUR = 0.18
 """Sigma of the cubic sampling and the scenes' residual scatter, in GSD, added to the PSF."""
 ROUNDS = 2

@@ -23,7 +23,7 @@ from railwatch.rolling_stock import Vehicle
 
 F64 = npt.NDArray[np.float64]
 
-TRIALS = 240
+TRIALS = 128
 EMPTY_SHARE = 0.1
 """Share of trials without a car."""
 LEAST_CAR_M = 12.5
