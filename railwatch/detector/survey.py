@@ -16,6 +16,7 @@ from typing import Protocol
 from railwatch.area import Area
 from railwatch.count import ResolutionClass
 from railwatch.detection import Detection
+from railwatch.detector.car_survey import CarSurvey
 from railwatch.detector.each import Each, here
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.length import BURN_IN
@@ -98,6 +99,8 @@ def _survey_of(record: Record, area: Area, cube_key: str, entries: Sequence[Scen
     """Choose how a cube is detected: what its GSD and bands let physics say."""
     scenes = tuple(_scene(entry) for entry in entries)
     level = resolution_class(scenes[0].gsd_m, scenes[0].bands)
+    if level is ResolutionClass.A:
+        return CarSurvey(record.store, area, scenes)
     if level is ResolutionClass.D:
         return PresenceSurvey(record, area, cube_key, scenes)
     if level is None:

@@ -1,0 +1,88 @@
+"""Surveying a cube of class A: single cars, each scene on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from railwatch.area import Area
+from railwatch.count import QUANTILE_LEVELS, BaselineState, ResolutionClass
+from railwatch.detection import Detection
+from railwatch.detector.each import Each
+from railwatch.detector.fingerprint import detector_fingerprint
+from railwatch.detector.segmented import detect_cars
+from railwatch.detector.segmented_result import SegmentedResult, SidingCars
+from railwatch.detector.tally import Heading, UnitNumbers, rows
+from railwatch.fouling import usable_stretches
+from railwatch.record import Record
+from railwatch.scene import Scene
+from railwatch.store import Store
+
+
+@dataclass(frozen=True)
+class CarSurvey:
+    """Detects scenes sharp enough for single cars."""
+
+    store: Store
+    area: Area
+    scenes: tuple[Scene, ...]
+
+    def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
+        """Detect scenes by their number in the cube."""
+        yield from each(self.detect, list(wanted))
+
+    def detect(self, number: int) -> Detection:
+        """Detect one scene."""
+        scene = self.scenes[number]
+        with Record.open(self.store, self.area.id) as record:
+            grid, raster = record.raster(scene.id)
+        found = detect_cars(
+            raster, grid, self.area.sidings, scene, usable_stretches(self.area.sidings)
+        )
+        counted = [one for one in found.sidings if one.summed]
+        heading = Heading(
+            self.area.id,
+            scene,
+            ResolutionClass.A,
+            self.area.sidings.digest,
+            detector_fingerprint(),
+            _clear(found),
+            found.registration,
+        )
+        return Detection(
+            scene.id,
+            rows(heading, [_numbers(one) for one in counted]),
+            found.registration,
+            tuple(one.occupancy for one in counted if one.occupancy is not None),
+            tuple(car for one in counted for car in one.cars),
+        )
+
+
+def _clear(found: SegmentedResult) -> float:
+    visible = sum(one.visible_m for one in found.sidings)
+    clear = sum(one.clear_fraction * one.visible_m for one in found.sidings)
+    return float(clear / max(visible, 1e-9))
+
+
+def _numbers(one: SidingCars) -> UnitNumbers:
+    answered = one.refusal is None and one.occupied_m is not None
+    metres = np.zeros(0)
+    if answered:
+        low, middle, high = one.occupied_m_low, one.occupied_m, one.occupied_m_high
+        metres = np.interp(
+            QUANTILE_LEVELS, [0.05, 0.5, 0.95], [low or 0.0, middle or 0.0, high or 0.0]
+        )
+    tarps = [car.tarp for car in one.cars if car.tarp is not None]
+    return UnitNumbers(
+        one.siding_id,
+        np.asarray(one.quantiles, dtype=np.float64),
+        metres,
+        one.visible_m,
+        one.total_m,
+        BaselineState.SPATIAL if answered else None,
+        one.refusal,
+        one.clear_fraction,
+        float(np.mean(tarps)) if tarps else None,
+    )

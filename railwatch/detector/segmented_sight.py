@@ -1,0 +1,112 @@
+"""One siding as a class A scene sees it: its cells along the track, and the pixels around them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.count import Refusal
+from railwatch.detector.segmented_strip import STEP_M, sample
+from railwatch.grid import Grid
+from railwatch.scene import NODATA, MaskClass, SceneRaster
+from railwatch.siding import Siding
+from railwatch.stretch import Stretches, existing_stretches, visible_stretches
+from railwatch.track import Track
+
+Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+BEYOND_M = 12.0
+"""What is looked at beyond a siding's ends, so that a car across its end is seen whole, metres."""
+LEAST_CLEAR = 0.5
+"""Share of a siding's visible length that must be clear, else it is refused."""
+_UNUSABLE = (MaskClass.NODATA, MaskClass.CLOUD)
+_TRACK_BED_M = 2.0
+"""Half the width that must be measured to know what stands on a cell, metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A scene's pixels and which of them can be used."""
+
+    raster: SceneRaster
+    unusable: Bools
+    """(y, x) bool: no data in any band, or cloud."""
+    grid: Grid
+
+    @classmethod
+    def of(cls, raster: SceneRaster, grid: Grid) -> Picture:
+        """Mark what cannot be used."""
+        unusable = (raster.values == NODATA).any(axis=0) | np.isin(raster.mask, _UNUSABLE)
+        return cls(raster, unusable, grid)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One siding, cell by cell."""
+
+    siding: Siding
+    track: Track
+    total_m: float
+    """Metres where cars may stand on the scene's day."""
+    visible_m: float
+    """Of these, metres no roof hides."""
+    chainage_m: Array
+    """(cell,) float64, centres, from `BEYOND_M` before the track to as much after it."""
+    counted: Bools
+    """(cell,) bool: a car whose middle is here counts."""
+    roofed: Bools
+    """(cell,) bool: a roof is known to hide it."""
+
+    @classmethod
+    def of(cls, siding: Siding, grid: Grid, usable: Stretches | None, day: dt.date) -> Sight:
+        """Lay cells along a siding; cars count in `usable`, or anywhere on it."""
+        track = Track.of(siding, grid.crs)
+        usable = usable or Stretches(((0.0, track.length_m),))
+        exists, seen = (f(siding, usable, day) for f in (existing_stretches, visible_stretches))
+        chainage = np.arange(-BEYOND_M + STEP_M / 2, track.length_m + BEYOND_M, STEP_M)
+        return cls(
+            siding,
+            track,
+            exists.length_m,
+            seen.length_m,
+            chainage,
+            seen.contains(chainage),
+            exists.minus(seen).contains(chainage),
+        )
+
+    def positions(self, offset_m: Array, shift: Array) -> tuple[Array, Array]:
+        """Where cells lie in the scene: x and y of (..., cell) offsets under the scene's shift."""
+        x, y = self.track.xy(self.chainage_m, offset_m)
+        return x + shift[0], y + shift[1]
+
+    def strip(
+        self, picture: Picture, middle_m: Array, rows: int, shift: Array
+    ) -> npt.NDArray[np.float32]:
+        """Sample raw (band, offset, cell) float32, `rows` cells either side of `middle_m`."""
+        across = np.arange(-rows, rows + 1)[:, None] * STEP_M + middle_m[None]
+        row, col = picture.grid.pixel(*self.positions(across, shift))
+        return sample(picture.raster.values, picture.unusable, row, col)
+
+    def clear(self, strip: npt.NDArray[np.float32]) -> Bools:
+        """(cell,) bool: the track bed is measured and under no roof; `strip` lies on the track."""
+        middle, half = strip.shape[1] // 2, round(_TRACK_BED_M / STEP_M)
+        bed = strip[0, middle - half : middle + half + 1]
+        return np.asarray(np.isfinite(bed).all(axis=0) & ~self.roofed, dtype=np.bool_)
+
+    def refusal(self, picture: Picture, clear_fraction: float) -> Refusal | None:
+        """Say why nothing can be counted here, None where it can."""
+        if not self.counted.any():
+            return Refusal.INVISIBLE
+        if clear_fraction >= LEAST_CLEAR:
+            return None
+        still = np.zeros(2)
+        row, col = picture.grid.pixel(*self.positions(np.zeros(len(self.chainage_m)), still))
+        rows, cols = picture.grid.shape
+        row = np.clip(np.round(row), 0, rows - 1).astype(np.int64)
+        col = np.clip(np.round(col), 0, cols - 1).astype(np.int64)
+        clouded = picture.raster.mask[row, col][self.counted] == MaskClass.CLOUD
+        return Refusal.CLOUD if clouded.mean() > (1 - LEAST_CLEAR) / 2 else Refusal.NODATA

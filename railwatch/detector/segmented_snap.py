@@ -1,0 +1,293 @@
+"""Where the tracks really lie in a class A scene: one rigid shift, then each siding's own error.
+
+A VHR scene lies up to 10-15 m off (method.md 3.4) and sidings are digitised 1-2 m off, both more
+than the distance at which a car is taken for its neighbour's. So the axis evidence is gathered
+at every offset in reach, all sidings vote together for one rigid shift, and each siding then bends
+within what digitising allows, never onto a neighbour's track.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from railwatch.detector.segmented_evidence import AXIS_M, REACH_ROWS, evaluate
+from railwatch.detector.segmented_strip import STEP_M
+
+Array = npt.NDArray[np.float64]
+
+REACH_M = 10.0
+"""Greatest offset between a siding as drawn and its track in the scene, metres."""
+_TURN_M = 2.0
+"""Distance between the network's looks across the siding, metres."""
+_TRUSTED_M = 1.0
+"""Offsets of the axis within a look that are used; it judges those further out less surely."""
+CHUNK_M = 10.0
+"""Length over which axis evidence is pooled and an offset held, metres."""
+OFFSETS_M = np.arange(-REACH_M, REACH_M + 0.01, 0.5)
+
+_SHIFT_SIGMA_M = 2.5
+"""Prior standard deviation of a scene's shift, a component."""
+_DRAWN_SIGMA_M = 1.0
+"""Prior standard deviation of a siding's digitising error."""
+_DRAWN_MOST_M = 2.5
+_BEND_COST = 0.25
+"""Cost of a chunk lying one offset step from its siding's own error, log units."""
+_STEP_COST = 1.0
+"""Cost of bending by one offset step between chunks, log units."""
+_EFFECTIVE_CHUNKS = 5.0
+"""A siding says no more than so many chunks: an occupied or overgrown track shows more, or less,
+clearly all along, which must not outweigh how well sidings are drawn."""
+_CROWD_COST = 3.0
+"""Log units a chunk and metre."""
+_REFINE_M = 1.5
+_NEVER = -50.0
+"""Log score of what is ruled out."""
+_CANDIDATES = 6
+_DISTINCT_M = 1.5
+"""Shifts nearer than this lead to the same tracks."""
+_SCORE_SHARE = 0.3
+"""Share of a score's difference that is evidence: chunks of one siding err together."""
+_APART_M = 3.6
+"""No two tracks lie closer (method.md 3.2, transhipment tracks)."""
+_ROOF_WEIGHT = 1.5
+"""What a chunk all under centred roofs adds to its log evidence."""
+_NEXT_BIN = 0.6
+"""Share of the neighbouring bins' probability that counts: a bin is narrower than what is known."""
+_FLOOR = 0.02
+"""Share of cells that may say anything: bounds what one chunk can cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Axis evidence of one siding, pooled along it."""
+
+    points: Array
+    """(chunk, xy) float64, middle of each chunk on the siding as drawn, metres."""
+    normals: Array
+    """(chunk, xy) float64, unit vectors to the left."""
+    score: Array
+    """(chunk, offset) float64, log evidence that the axis lies at `OFFSETS_M`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snap:
+    """What was found: the scene's shift and each siding's offsets."""
+
+    dx_m: float
+    """Add to a ground x to find it in the scene."""
+    dy_m: float
+    sigma_m: float
+    """Standard error of the better determined component."""
+    confidence: float
+    """Probability that no other shift, further than 2 m away, is right."""
+    ties: int
+    """Chunks whose own best offset agrees within 1 m."""
+    offsets_m: tuple[Array, ...]
+    """A siding's lateral offset by chunk, metres to the left, the shift included."""
+
+
+def chunk_middles(cells: int) -> npt.NDArray[np.intp]:
+    """Cell in the middle of each chunk of a siding of so many cells."""
+    width = round(CHUNK_M / STEP_M)
+    return np.minimum(np.arange(0, cells, width) + width // 2, cells - 1)
+
+
+def axis_rows() -> int:
+    """Offsets a strip needs on either side of the middle for `axis_evidence`."""
+    return round(REACH_M / STEP_M) + REACH_ROWS
+
+
+def axis_evidence(wide: npt.NDArray[np.float32], gsd_m: float, *, storage: bool) -> Array:
+    """Log evidence of the axis by offset and chunk, from a strip of `2 * axis_rows() + 1` offsets.
+
+    A roof that is centred there speaks for an axis too, on tracks where cars are stored
+    (`storage`): of two ways to lay parallel sidings over a yard, the one that leaves a row of
+    cars beside them is the less likely. Returns (chunk, offset) float64 over `OFFSETS_M`.
+    """
+    cells = wide.shape[2]
+    starts = np.arange(0, cells, round(CHUNK_M / STEP_M))
+    seen = np.add.reduceat(np.ones(cells), starts)[:, None]
+    likelihood = np.zeros((len(starts), len(OFFSETS_M)))
+    roof = np.zeros_like(likelihood)
+    votes = np.zeros(len(OFFSETS_M))
+    trusted = np.flatnonzero(np.abs(AXIS_M) <= _TRUSTED_M)
+    for middle in np.arange(-REACH_M + _TRUSTED_M, REACH_M - _TRUSTED_M + 0.1, _TURN_M):
+        row = axis_rows() + round(middle / STEP_M)
+        strip = wide[:, row - REACH_ROWS : row + REACH_ROWS + 1]
+        known = np.isfinite(strip[0]).mean(axis=0) > 0.5
+        found = evaluate(strip, gsd_m, flips=False)
+        at = np.round((middle + AXIS_M[trusted] + REACH_M) / 0.5).astype(np.int64)
+        here = np.exp(found.axis[trusted]) * known
+        likelihood[:, at] += np.add.reduceat(here, starts, axis=1).T / seen
+        roof[:, at] += np.add.reduceat(np.exp(found.cover[1]) * known, starts)[:, None] / seen
+        votes[at] += 1
+    mean = np.pad(likelihood / votes, ((0, 0), (1, 1)), mode="edge")
+    near = mean[:, 1:-1] + _NEXT_BIN * (mean[:, :-2] + mean[:, 2:])
+    stored = _ROOF_WEIGHT * roof / votes if storage else 0.0
+    return np.asarray(np.log(np.minimum(near, 1.0) + _FLOOR) + stored)
+
+
+def _at(score: Array, offset: Array) -> Array:
+    """Score (chunk, offset bin) at `offset` (..., chunk) metres, linear; the floor outside."""
+    position = (offset + REACH_M) / 0.5
+    low = np.floor(position).astype(np.int64)
+    inside = (low >= 0) & (low < len(OFFSETS_M) - 1)
+    low = np.clip(low, 0, len(OFFSETS_M) - 2)
+    part = position - low
+    chunk = np.arange(score.shape[0])
+    value = score[chunk, low] * (1 - part) + score[chunk, low + 1] * part
+    return np.where(inside, value, np.log(_FLOOR))
+
+
+def _vote(siding: Chunks, shifts: Array) -> Array:
+    """Best score of one siding under each shift (shift, xy), its own constant error taken out."""
+    own = np.arange(-_DRAWN_MOST_M, _DRAWN_MOST_M + 0.01, 0.5)
+    across = shifts @ siding.normals.T
+    bent = np.pad(siding.score, ((0, 0), (1, 1)), mode="edge") - _BEND_COST
+    score = np.maximum(siding.score, np.maximum(bent[:, :-2], bent[:, 2:]))
+    scores = np.stack(
+        [_at(score, across + e).sum(axis=1) - 0.5 * (e / _DRAWN_SIGMA_M) ** 2 for e in own]
+    )
+    return np.asarray(scores.max(axis=0))
+
+
+def _bend(siding: Chunks, shift: Array, taken: list[tuple[Array, Array]]) -> tuple[float, Array]:
+    """Score and likeliest offset by chunk around `shift`, smooth and off tracks `taken`."""
+    across = siding.normals @ shift
+    error = np.abs(OFFSETS_M[None] - across[:, None])
+    score = siding.score - 0.5 * (error / _DRAWN_SIGMA_M) ** 2 / len(across)
+    score = np.where(error > _DRAWN_MOST_M, _NEVER, score)
+    score = score - _crowding(siding, taken)
+    return _smoothest(score)
+
+
+def _refine(sidings: list[Chunks], rough: dict[int, Array]) -> dict[int, Array]:
+    """Follow each track all along, never further than `_REFINE_M` from `rough`, nor onto another.
+
+    `rough` is in the order the sidings were settled, the surest first.
+    """
+    offsets: dict[int, Array] = {}
+    taken: list[tuple[Array, Array]] = []
+    for i, near in rough.items():
+        siding = sidings[i]
+        far = np.abs(OFFSETS_M[None] - near[:, None]) > _REFINE_M
+        score = np.where(far, _NEVER, siding.score) - _crowding(siding, taken)
+        offsets[i] = _smoothest(score)[1]
+        taken.append((siding.points, siding.normals * offsets[i][:, None]))
+    return offsets
+
+
+def _crowding(siding: Chunks, taken: list[tuple[Array, Array]]) -> Array:
+    """Cost (chunk, offset) of lying too near tracks that others took: their points, their moves."""
+    cost = np.zeros_like(siding.score)
+    for points, lateral in taken:
+        apart = np.abs(OFFSETS_M[None] - _lateral_of(siding, points, lateral)[:, None])
+        cost += np.where(apart < _APART_M, _CROWD_COST * (_APART_M - apart), 0.0)
+    return cost
+
+
+def _smoothest(score: Array) -> tuple[float, Array]:
+    """Best path through (chunk, offset) scores with steps at `_STEP_COST`: score and metres."""
+    total = score[0]
+    back = []
+    moves = np.arange(-2, 3)
+    for row in score[1:]:
+        options = np.stack([np.roll(total, m) - _STEP_COST * abs(m) for m in moves])
+        back.append(options.argmax(axis=0))
+        total = options.max(axis=0) + row
+    place = int(np.argmax(total))
+    best, path = float(total[place]), [place]
+    for choice in reversed(back):
+        place = (place - int(moves[choice[place]])) % len(OFFSETS_M)
+        path.append(place)
+    return best, np.asarray(OFFSETS_M[path[::-1]], dtype=np.float64)
+
+
+def _lateral_of(siding: Chunks, points: Array, lateral: Array) -> Array:
+    """Offset from `siding`, by chunk, of another track given as points; far where none is near."""
+    moved = points + lateral
+    nearest = np.hypot(*(moved[None] - siding.points[:, None]).transpose(2, 0, 1))
+    index = nearest.argmin(axis=1)
+    difference = moved[index] - siding.points
+    offset = (difference * siding.normals).sum(axis=1)
+    return np.where(nearest.min(axis=1) < 1.5 * REACH_M, offset, 1e3)
+
+
+def snap(sidings: list[Chunks]) -> Snap:
+    """Find one shift for the scene and each siding's offsets under it.
+
+    Sidings first vote on every shift alone; the shifts that come out best, each at least
+    `_DISTINCT_M` from a better one, are then settled with all sidings on tracks of their own.
+    """
+    bounded = [
+        Chunks(s.points, s.normals, s.score * min(1.0, _EFFECTIVE_CHUNKS / len(s.points)))
+        for s in sidings
+    ]
+    grid = np.arange(-REACH_M + 2, REACH_M - 1.9, 0.5)
+    shifts = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
+    total = _prior(shifts)
+    for siding in bounded:
+        total = total + _vote(siding, shifts)
+    weight = np.exp(total - np.max(total))
+    normals = np.concatenate([s.normals for s in bounded])
+    across = normals.T @ normals / len(normals)
+    settled: list[tuple[float, Array, dict[int, Array]]] = []
+    left = np.ones(len(shifts), dtype=np.bool_)
+    for _ in range(_CANDIDATES):
+        if not left.any():
+            break
+        best = shifts[int(np.argmax(np.where(left, total, -np.inf)))]
+        near = left & (_moved(shifts - best, across) <= _DISTINCT_M)
+        local = np.exp(total[near] - np.max(total[near]))
+        mean = (local[:, None] * shifts[near]).sum(axis=0) / local.sum()
+        score, offsets = _settle(bounded, mean)
+        settled.append((score + float(_prior(mean[None])[0]), mean, offsets))
+        left &= ~near
+    scores = np.array([score for score, _, _ in settled])
+    score, mean, rough = settled[int(np.argmax(scores))]
+    offsets = _refine(sidings, rough)
+    near = _moved(shifts - mean, across) <= _DISTINCT_M
+    spread = (shifts[near] - mean) * np.sqrt(weight[near, None] / weight[near].sum())
+    variance = float(np.linalg.eigvalsh(spread.T @ spread)[0])
+    return Snap(
+        float(mean[0]),
+        float(mean[1]),
+        float(np.hypot(np.sqrt(max(variance, 0.0)), 0.15)),
+        float(1.0 / np.exp(_SCORE_SHARE * (scores - score)).sum()),
+        _ties(sidings, offsets),
+        tuple(offsets[i] for i in range(len(sidings))),
+    )
+
+
+def _prior(shifts: Array) -> Array:
+    """Log prior of shifts (shift, xy), metres."""
+    return np.asarray(-0.5 * (shifts**2).sum(axis=1) / _SHIFT_SIGMA_M**2)
+
+
+def _moved(shifts: Array, across: Array) -> Array:
+    """How far shifts (shift, xy) move tracks sideways, root mean square over chunks, metres."""
+    return np.asarray(np.sqrt(np.einsum("si,ij,sj->s", shifts, across, shifts)))
+
+
+def _settle(sidings: list[Chunks], shift: Array) -> tuple[float, dict[int, Array]]:
+    """Put every siding on a track of its own, the surest first; what it scores, and offsets."""
+    order = np.argsort([-float(_vote(s, shift[None])[0]) / len(s.points) for s in sidings])
+    offsets: dict[int, Array] = {}
+    taken: list[tuple[Array, Array]] = []
+    total = 0.0
+    for i in order:
+        score, offsets[i] = _bend(sidings[i], shift, taken)
+        taken.append((sidings[i].points, sidings[i].normals * offsets[i][:, None]))
+        total += score
+    return total, offsets
+
+
+def _ties(sidings: list[Chunks], offsets: dict[int, Array]) -> int:
+    """Count chunks whose evidence alone puts the axis within 1 m of where it was put."""
+    return sum(
+        int((np.abs(OFFSETS_M[siding.score.argmax(axis=1)] - offsets[i]) <= 1.0).sum())
+        for i, siding in enumerate(sidings)
+    )
