@@ -31,6 +31,8 @@ SLOTS = 1 << 20
 once and never resized: a resize is a metadata change, and two operators' would conflict."""
 MANIFEST_SLOTS = 256
 """Slots a manifest file covers: a commit rewrites the manifests it touches, not all history."""
+CREATION_TRIES = 12
+"""Looks for a repository that another operator has begun to make: about seven seconds."""
 TRIES = 30
 """Attempts against other writers before giving up; each waits up to a second, at random."""
 
@@ -82,10 +84,12 @@ def open_repository(store: Store, prefix: str, *, create: bool) -> Any:
             repository = icechunk.Repository.create(storage, config=config, **chosen)
             repository.save_config()
         except icechunk.IcechunkError:
-            # Another operator may have created it in this very moment; then it opens.
-            if not icechunk.Repository.exists(storage):
-                raise
-            repository = icechunk.Repository.open(storage)
+            # Another operator may be creating it in this very moment; then it opens soon.
+            for attempt in range(CREATION_TRIES):
+                if icechunk.Repository.exists(storage):
+                    return icechunk.Repository.open(storage)
+                pause(attempt)
+            raise
         return repository
 
 
