@@ -275,6 +275,8 @@ def _add_evidence(
     tree.large.append(
         (occupancy, _digests(said, occupancy.chunks[0], [layout, "occupancy"]), read.occupancy)
     )
+    if not shapes.offset.size:
+        return  # single cars are published as outlines, without strips
     tree.add(f"{group}/strips/band", ("band",), _text(shapes.bands))
     about = {"units": "m", "long_name": "to the left of the siding"}
     tree.add(f"{group}/strips/offset", ("offset",), shapes.offset, about)
@@ -325,7 +327,7 @@ class _Shapes:
             for strip in detection.strips:
                 _widen(chainage, strip)
                 bands |= dict.fromkeys(strip.bands)
-                offset = strip.offset_m if strip.offset_m.size > offset.size else offset
+                offset = np.union1d(offset, strip.offset_m)  # groups differ in width and side
         cells = max((len(along) for along in chainage.values()), default=0)
         table = np.full((len(chainage), cells), np.nan, dtype=np.float32)
         for row, siding in enumerate(sorted(chainage)):
