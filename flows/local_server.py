@@ -54,6 +54,10 @@ READY_WITHIN_S = 180.0
 """Starting took 42 s at worst on two busy cores with a database to migrate."""
 
 
+DELIVER_WITHIN_S = 5.0
+"""A run emits a few dozen events, of which the server takes 25 a second."""
+
+
 def cache_folder() -> Path:
     """Give the folder for what can be made again: `$RAILWATCH_CACHE`, else the user's cache."""
     own = os.environ.get("RAILWATCH_CACHE")
@@ -84,6 +88,8 @@ class LocalServer:
         self.client_settings = here | {
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
             "PREFECT_API_AUTH_STRING": password,
+            # Scratch of Dask's workers goes with the home, also after kill -9.
+            "DASK_TEMPORARY_DIRECTORY": str(self._home),
         }
         """Environment a Prefect client needs to use this server."""
 
@@ -149,9 +155,24 @@ def prefect_api() -> Iterator[Callable[[], None]]:
     try:
         server.start()
         with _environment(server.client_settings):
-            yield server.wait
+            try:
+                yield server.wait
+            finally:
+                _deliver_events()
     finally:
         server.stop()
+
+
+def _deliver_events() -> None:
+    """Have Prefect's client hand over the events it still holds, while there is a server.
+
+    Once the server is gone the interpreter's exit would try each of them for a second and a half.
+    """
+    if "prefect.events.worker" in sys.modules:
+        from prefect.events.worker import EventsWorker
+
+        logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # it warns that it is not idle
+        EventsWorker.drain_all(timeout=DELIVER_WITHIN_S)
 
 
 @contextmanager

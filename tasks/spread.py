@@ -85,7 +85,9 @@ class Crew:
         processes = work_s >= PROCESSES_FROM_S and cores > 1 and not self.together
         with (
             _hushed(),
-            tempfile.TemporaryDirectory(prefix="railwatch-dask-") as scratch,
+            tempfile.TemporaryDirectory(
+                prefix="railwatch-dask-", dir=dask.config.get("temporary-directory", None)
+            ) as scratch,
             # The scheduler and the client take scratch space, too, and leave it behind.
             dask.config.set({"temporary-directory": scratch}),
             _loop_deaf_to_ctrl_c() as loop,

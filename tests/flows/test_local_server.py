@@ -80,6 +80,33 @@ def test_a_killed_parent_leaves_no_server_and_no_files():
     assert not home.exists()
 
 
+def test_events_are_delivered_before_the_server_goes():
+    """Events still held because the server was slow do not keep the command from ending."""
+    code = """
+import os, signal, threading, time
+from pathlib import Path
+from flows.local_server import prefect_api
+
+with prefect_api() as ready:
+    from prefect.events import emit_event
+    ready()
+    server = int(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()[0])
+    os.kill(server, signal.SIGSTOP)
+    for number in range(12):
+        emit_event("step", resource={"prefect.resource.id": f"step.{number}"})
+    threading.Timer(1.0, os.kill, (server, signal.SIGCONT)).start()
+print(time.monotonic())
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    ended = time.monotonic()
+
+    assert done.stderr == ""
+    assert ended - float(done.stdout) < 5.0
+
+
 def test_a_server_that_cannot_start_says_why(monkeypatch):
     """The last line of its log is in the message."""
     monkeypatch.setitem(local_server.LEAN, "PREFECT_SERVER_UI_ENABLED", "perhaps")
