@@ -92,14 +92,14 @@ def ensure(store: Any, group: str, packed: Packed) -> str:
     if path not in root:
         made = root.create_group(path)
         made.attrs["layout"] = packed.layout
-        made.create_array("axes", data=packed.axes)
+        made.create_array("axes", data=packed.axes, compressors=chunk.codecs(np.float32))
         made.create_array(
             "rows",
             shape=(SLOTS, len(packed.row)),
             chunks=(1, len(packed.row)),
             dtype=np.float32,
             fill_value=np.nan,
-            compressors=chunk.codec(np.float32),
+            compressors=chunk.codecs(np.float32),
             dimension_names=("slot", "number"),
         )
     return path

@@ -114,7 +114,12 @@ def _create(root: zarr.Group, path: str) -> None:
     group = root.create_group(path)
     for name in COLUMNS:
         made = group.create_array(
-            name, shape=(SLOTS,), chunks=(CHUNK,), dtype=StringDType(), fill_value=""
+            name,
+            shape=(SLOTS,),
+            chunks=(CHUNK,),
+            dtype=StringDType(),
+            fill_value="",
+            compressors=chunk.text_codecs(),
         )
         made.attrs["rows"] = 0
 

@@ -51,7 +51,7 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
         chunks=(1, len(bands), TILE_PX, TILE_PX),
         dtype=np.uint16,
         fill_value=int(NODATA),
-        compressors=chunk.codec(np.uint16),
+        compressors=chunk.codecs(np.uint16),
         dimension_names=("slot", "band", "y", "x"),
     )
     cube.create_array(
@@ -60,7 +60,7 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
         chunks=(1, MASK_PX, MASK_PX),
         dtype=np.uint8,
         fill_value=int(MaskClass.NODATA),
-        compressors=chunk.codec(np.uint8),
+        compressors=chunk.codecs(np.uint8),
         dimension_names=("slot", "y", "x"),
     )
     return True
@@ -138,15 +138,22 @@ def read(store: Any, entry: SceneEntry, footprint: Footprint) -> SceneRaster:
         raise ValueError(f"{entry.item_id}: a rejected item has no pixels")
     everything = slice(0, footprint.grid.shape[0]), slice(0, footprint.grid.shape[1])
     bands = len(entry.scene.bands)
-    values = read_values(store, entry.cube_path, [entry.slot], bands, everything)[0]
-    mask = read_mask(store, entry.cube_path, [entry.slot], everything)[0]
+    try:
+        values = read_values(store, entry.cube_path, [entry.slot], bands, everything)[0]
+        mask = read_mask(store, entry.cube_path, [entry.slot], everything)[0]
+    except IntegrityError as exc:
+        raise _damaged(entry, str(exc)) from exc
     raster = SceneRaster(entry.scene.bands, values, mask, entry.spent_pu)
     if f"{checksum(raster, footprint.tiles):08x}" != entry.checksum:
-        raise IntegrityError(
-            f"{entry.item_id}: stored pixels are not what was written to {entry.cube_path}: "
-            "remove the record of this area and ingest again"
-        )
+        raise _damaged(entry, entry.cube_path)
     return raster
+
+
+def _damaged(entry: SceneEntry, where: str) -> IntegrityError:
+    return IntegrityError(
+        f"{entry.item_id}: stored pixels are not what was written ({where}): "
+        "`railwatch verify --repair` leaves the scene out, and the next run fetches it again"
+    )
 
 
 def read_values(

@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 from numpy.dtypes import StringDType
 
+from railwatch.record import chunk
 from railwatch.record.entry import SceneEntry
 from railwatch.record.repository import SLOTS
 
@@ -23,7 +24,13 @@ CHUNK = 64
 def create(store: Any) -> None:
     """Make the empty ledger."""
     rows = zarr.create_array(
-        store, name=PATH, shape=(SLOTS,), chunks=(CHUNK,), dtype=StringDType(), fill_value=""
+        store,
+        name=PATH,
+        shape=(SLOTS,),
+        chunks=(CHUNK,),
+        dtype=StringDType(),
+        fill_value="",
+        compressors=chunk.text_codecs(),
     )
     rows.attrs["rows"] = 0
 

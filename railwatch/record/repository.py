@@ -10,16 +10,18 @@ and go on in the child: use spawn.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import icechunk
 
-from railwatch.errors import StoreError, TransientError
+from railwatch.errors import IntegrityError, RailwatchError, StoreError, TransientError
 from railwatch.store import BucketStore, FolderStore, Store
 
 log = logging.getLogger(__name__)
@@ -135,9 +137,40 @@ def translating(what: str) -> Iterator[None]:
         raise
     except icechunk.IcechunkError as exc:
         said = " ".join(str(exc).split())[:300]
-        busy = ("timeout", "timed out", "dispatch failure", "connect", "503", "500", "reset")
-        if any(word in said.lower() for word in busy):
+        if _DAMAGE.search(said):
+            raise IntegrityError(f"{what}: stored bytes are not what was written: {said}") from exc
+        if _BUSY.search(said):
             raise TransientError(f"{what}: {said}") from exc
         raise StoreError(f"{what}: {said}") from exc
     except OSError as exc:
         raise StoreError(f"{what}: {exc.strerror or exc}") from exc
+    except (ValueError, RuntimeError, KeyError) as exc:
+        if isinstance(exc, RailwatchError) or not _means_damage(exc):
+            raise
+        said = " ".join(str(exc).split())[:200]
+        raise IntegrityError(f"{what}: stored bytes are not what was written: {said}") from exc
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":  # Rust's, which no class of ours stands above
+            raise
+        raise IntegrityError(f"{what}: stored bytes are not what was written: {exc}") from exc
+
+
+_DAMAGE = re.compile(
+    r"data corruption|invalid icechunk metadata|src size is incorrect|buffer is too small"
+    r"|unknown file type|invalid magic|object not found|requested range|deserialization"
+    r"|cannot serialize ref|codec-pipeline|decompress",
+    re.IGNORECASE,
+)
+"""Words of Icechunk's errors that mean: what is stored is not what was written."""
+_BUSY = re.compile(
+    r"timeout|timed out|dispatch failure|connect|reset|\b50[0-4]\b|slow ?down", re.IGNORECASE
+)
+"""Words that mean: the same request may succeed later."""
+
+
+def _means_damage(exc: Exception) -> bool:
+    """Whether zarr or JSON stumbled over stored bytes."""
+    if isinstance(exc, json.JSONDecodeError | UnicodeDecodeError):
+        return True
+    words = str(exc).lower()
+    return "checksum" in words or "decompress" in words or isinstance(exc, KeyError)

@@ -44,7 +44,7 @@ def write(store: Any, state: State) -> None:
             name,
             data=np.ascontiguousarray(array),
             chunks=tuple(max(1, n) for n in (rows, *array.shape[1:])),
-            compressors=chunk.codec(array.dtype),
+            compressors=chunk.codecs(array.dtype),
         )
 
 

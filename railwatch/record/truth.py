@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import zarr
 
 from railwatch.count import Car, Count
 from railwatch.detection import Detection, Occupancy, Registration, Strip
-from railwatch.errors import StoreError
+from railwatch.errors import IntegrityError, StoreError
 from railwatch.grid import Grid
-from railwatch.record import evidence, findings, imagery, ledger, state, wording
+from railwatch.record import evidence, findings, imagery, layout, ledger, state, wording
 from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch
@@ -94,8 +93,11 @@ class Record:
                 record._held.enter_context(store.lock(record._prefix))
             record._repository = open_repository(store, record._prefix, create=write)
             if write:
-                transact(record._repository, "make the ledger", _make_ledger)
+                transact(record._repository, "make the ledger", layout.make)
             record.refresh()
+            if record._session is not None:
+                with translating(record._prefix):
+                    layout.check(record._session.store, f"{store.url}/{record._prefix}")
         except BaseException:
             record.close()
             raise
@@ -441,6 +443,8 @@ class Record:
             }
         for scene_id in wanted:
             path, slot = places[scene_id]
+            if slot not in rows[path]:
+                raise IntegrityError(f"{path}: the evidence of {scene_id} is missing")
             yield scene_id, rows[path][slot]
 
     def _reader(self) -> Any:
@@ -464,12 +468,3 @@ class _Held:
         """Hand over what was given for the scene."""
         del grid, tiles
         return self._held[scene.id].raster
-
-
-def _make_ledger(session: Any) -> bool:
-    root = zarr.open_group(session.store, mode="a")
-    if "scenes" in root:
-        return False
-    root.create_group("cubes")
-    ledger.create(session.store)
-    return True

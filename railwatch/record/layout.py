@@ -1,0 +1,42 @@
+"""The layout of a repository: made by the first writer, checked by everybody who opens it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zarr
+
+from railwatch.errors import StoreError
+from railwatch.record import ledger
+
+LAYOUT = 2
+"""Of the arrays in the repository; 2: every chunk ends with its CRC-32C."""
+
+
+def make(session: Any) -> bool:
+    """Make the groups and the empty ledger unless they are there; say whether any was made."""
+    root = zarr.open_group(session.store, mode="a")
+    if "scenes" in root:
+        return False
+    root.attrs["layout"] = LAYOUT
+    root.create_group("cubes")
+    ledger.create(session.store)
+    return True
+
+
+def check(store: Any, where: str) -> None:
+    """Refuse arrays that are laid out in another way than this code reads.
+
+    Raises
+    ------
+    StoreError
+        They were written by an older or a newer railwatch.
+    """
+    said = zarr.open_group(store, mode="r").attrs.get("layout", 1)
+    if said == LAYOUT:
+        return
+    newer = isinstance(said, int) and said > LAYOUT
+    remedy = "update railwatch" if newer else "remove the record and ingest again"
+    raise StoreError(
+        f"{where}: layout {said!r} is not the one this railwatch reads ({LAYOUT}): {remedy}"
+    )
