@@ -15,6 +15,7 @@ from flows.outcome import Left, Outcome
 from flows.parameters import Place, Window
 from railwatch.area import Area, load_area
 from railwatch.scene import Scene
+from railwatch.series.reference import reference_digest
 from railwatch.sources import Found, Query, SceneSource
 from railwatch.store import Store
 from railwatch.work import Settled, code_digest, query_for, seen_digest, work_for
@@ -50,13 +51,19 @@ class Job:
         """Begin the summary of a run that found so many items."""
         return Outcome(area_id=self.area.id, store=self.store.url, found=found)
 
-    def settled(self, found: tuple[Found, ...], publication: str) -> Settled:
-        """Say what a run that has seen `found` and ended with `publication` leaves behind."""
+    @property
+    def references(self) -> str:
+        """Digest of the area's reference counts as they are now."""
+        return reference_digest(self.store, self.area.id)
+
+    def settled(self, found: tuple[Found, ...], publication: str, references: str) -> Settled:
+        """Say what a run leaves behind: it has seen `found` and `references`, and published."""
         return Settled(
             seen=seen_digest(self.query, found),
             siding_set=self.area.sidings.digest,
             code=code_digest(),
             publication=publication,
+            references=references,
         )
 
     def search(self) -> tuple[Found, ...]:
@@ -77,7 +84,7 @@ class Job:
         """Search, and give the summary if all of it was done before; None if there may be work."""
         note = self.note()
         found = self.search()
-        if note is None or note != self.settled(found, note.publication):
+        if note is None or note != self.settled(found, note.publication, self.references):
             return None
         done = self.outcome(len(found))
         return done.model_copy(update={"publication": note.publication, "nothing_new": True})

@@ -59,6 +59,7 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
     except (TransientError, QuotaError) as exc:
         unfinished = exc
     detect(job.area, job.store, crew)
+    references = job.references  # as of before publishing: one added meanwhile is still new
     publication = publish(job.area, job.store, detector_fingerprint())
     with Record.open(job.store, job.area.id) as record:
         done = job.outcome(len(found)).with_entries(before, record.entries())
@@ -67,5 +68,5 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
     create_markdown_artifact(done.markdown(), key=f"{job.area.id}-summary")
     if unfinished is not None:
         raise unfinished
-    job.settled(found, publication.id).write(job.store, job.area.id)
+    job.settled(found, publication.id, references).write(job.store, job.area.id)
     return done

@@ -112,6 +112,8 @@ class Settled:
     """Digest of railwatch's own modules: another detector or publisher starts over."""
     publication: str
     """The publication that was current when the run ended."""
+    references: str = ""
+    """Digest of the reference counts it is put right by."""
 
     @classmethod
     def read(cls, store: Store, area_id: str) -> Settled | None:

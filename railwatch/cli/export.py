@@ -11,6 +11,7 @@ from railwatch.errors import OperatorError
 from railwatch.publication.export import export
 from railwatch.publication.pointer import Pointer, pointer_key
 from railwatch.record import Record
+from railwatch.series.reference import read_references
 from railwatch.store import Store
 
 
@@ -33,5 +34,6 @@ def export_command(area: Path, url: str, out: Path) -> None:
             f"{url}: nothing is published of area {loaded.id!r}; run `railwatch run` first"
         ) from None
     with Record.open(store, loaded.id) as record:
-        written = export(record, loaded, pointer.detector, out)
+        references = read_references(store, loaded.id)
+        written = export(record, loaded, pointer.detector, out, references)
     click.echo(f"{out}: {written / 1e6:.1f} MB", err=True)

@@ -22,6 +22,7 @@ from railwatch.count import FACILITY, Count
 from railwatch.detection import Detection
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
+from railwatch.series.reference import Reference
 from railwatch.track_group import track_groups
 
 SLUG_LENGTH = 96
@@ -125,6 +126,8 @@ class Content:
     statements: tuple[Statement, ...] = ()
     """Surges and what else the series says; records and refusal streaks are found in the counts."""
     sensitivity: Sensitivity | None = None
+    references: tuple[Reference, ...] = ()
+    """What analysts counted by eye and nobody corrected; the counts are put right by it already."""
 
     @property
     def siding_set(self) -> str:
@@ -181,6 +184,7 @@ class Content:
             "counts": [dict(asdict(count), published_at=None) for count in self.counts],
             "statements": [asdict(statement) for statement in self.statements],
             "sensitivity": asdict(self.sensitivity) if self.sensitivity else None,
+            "references": [reference.digest for reference in self.references],
         }
         return hashlib.sha256(canonical(said)).hexdigest()[:16]
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
+from railwatch.count import Count
 from railwatch.detection import Detection, Occupancy, Strip
 from railwatch.publication.content import (
     Content,
@@ -86,9 +87,7 @@ def names(content: Content) -> dict[str, Names]:
     chains = _chains(content.used)
     rows: dict[str, list[object]] = {}
     for count in content.counts:
-        rows.setdefault(count.scene_id, []).append(
-            dict(asdict(count), snapshot="", published_at="")
-        )
+        rows.setdefault(count.scene_id, []).append(_drawn(count))
     named = {}
     for listed in content.used:
         facility = content.facility_by_scene.get(listed.item_id)
@@ -103,6 +102,18 @@ def names(content: Content) -> dict[str, Names]:
             f"{listed.slug}-{found}.strips.svg" if counted else None,
         )
     return named
+
+
+def _drawn(count: Count) -> list[object]:
+    """Pick what a row tells of the pictures; records and references change none of them."""
+    return [
+        count.siding_id,
+        count.method,
+        count.refusal,
+        count.occupied_m,
+        count.occupied_m_low,
+        count.occupied_m_high,
+    ]
 
 
 def all_names(named: Iterable[Names]) -> set[str]:

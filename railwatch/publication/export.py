@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from railwatch.area import Area
@@ -11,9 +12,16 @@ from railwatch.publication.cube import published_tree
 from railwatch.publication.frame import whole_frame
 from railwatch.publication.reading import content_of
 from railwatch.record import Record
+from railwatch.series.reference import Reference
 
 
-def export(record: Record, area: Area, detector: str, out: Path) -> int:
+def export(
+    record: Record,
+    area: Area,
+    detector: str,
+    out: Path,
+    references: Iterable[Reference] = (),
+) -> int:
     """Write imagery, strips, occupancy and counts of an area to a new folder.
 
     The layout is that of the published `cube.zarr` (docs/consumers.md) with imagery of everything
@@ -30,6 +38,8 @@ def export(record: Record, area: Area, detector: str, out: Path) -> int:
         Fingerprint of the detector whose counts and strips are exported.
     out
         Folder to make; it must not hold anything.
+    references
+        Reference counts of the area that intervals are put right by.
 
     Returns
     -------
@@ -43,7 +53,7 @@ def export(record: Record, area: Area, detector: str, out: Path) -> int:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OperatorError(f"{out}: is not an empty folder; name another with --out")
-    content = content_of(record, area, detector)
+    content = content_of(record, area, detector, references=references)
     keys = {row.scene.cube_key for row in content.used if row.scene}
     frames = {key: whole_frame(content.reader.grid(key), area.sidings) for key in sorted(keys)}
     tree = published_tree(content, frames, evidence.names(content))

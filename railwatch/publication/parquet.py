@@ -56,6 +56,7 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("lateral_cargo", "bool", "Piles beside the track, not on it"),
     ("moving", "bool", "The train was under way"),
     ("tarp_share", "float", "Class A: share of cars under a tarpaulin, 0-1"),
+    ("n_ref", "float", "Reference counts the interval in railcars was put right by"),
     ("refusal_detail", "string", "One sentence on a scene that never reached the cube"),
     ("rendered", "bool", "The scene is simulated imagery, not a satellite's"),
 )
@@ -120,6 +121,7 @@ def _count_row(count: Count, rendered: bool) -> Row:
     for name in ("resolution_class", "baseline_state", "refusal"):
         row[name] = None if row[name] is None else str(row[name])
     row["rendered"] = rendered
+    row["n_ref"] = count.extra.get("n_ref")
     return row
 
 

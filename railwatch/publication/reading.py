@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -28,7 +28,9 @@ from railwatch.publication.content import (
 )
 from railwatch.record import Record, SceneEntry, Status
 from railwatch.scene import SceneRaster
-from railwatch.series import surges, with_records
+from railwatch.series import Scale, surges, with_records
+from railwatch.series.conformal import adjust, calibrated
+from railwatch.series.reference import Reference, in_force
 
 BATCH = 32
 """Scenes whose evidence is read at a time."""
@@ -38,9 +40,14 @@ KEPT_BYTES = 192 << 20
 
 
 def content_of(
-    record: Record, area: Area, detector: str, *, sensitivity: Sensitivity | None = None
+    record: Record,
+    area: Area,
+    detector: str,
+    *,
+    references: Iterable[Reference] = (),
+    sensitivity: Sensitivity | None = None,
 ) -> Content:
-    """Read what a publication of `area` says now, records and surges judged.
+    """Read what a publication of `area` says now: put right by references, then judged.
 
     Parameters
     ----------
@@ -50,11 +57,16 @@ def content_of(
         Whose current siding set is published.
     detector
         Fingerprint of the detector whose counts are published.
+    references
+        What analysts counted there by eye; corrected ones are passed over.
     sensitivity
         How small a change would be seen, where that was measured.
     """
     snapshot = record.state_digest(area.sidings.digest)
-    counts = with_records(record.counts(area.sidings.digest, detector))
+    references = in_force(list(references))
+    adjusted = adjust(record.counts(area.sidings.digest, detector), references)
+    scale = calibrated(adjusted)
+    counts = with_records(adjusted, scale=scale)
     return Content(
         area=area,
         detector=detector,
@@ -64,7 +76,8 @@ def content_of(
             sorted((dataclasses.replace(c, snapshot=snapshot) for c in counts), key=_order)
         ),
         reader=RecordReader(record, area.sidings.digest, detector),
-        statements=surge_statements(counts),
+        statements=surge_statements(counts, scale),
+        references=tuple(references),
         sensitivity=sensitivity,
     )
 
@@ -91,7 +104,7 @@ def _order(count: Count) -> tuple[float, str, bool, str]:
     return (acquired, count.scene_id, count.siding_id != FACILITY, count.siding_id)
 
 
-def surge_statements(counts: Sequence[Count]) -> tuple[Statement, ...]:
+def surge_statements(counts: Sequence[Count], scale: Scale | None = None) -> tuple[Statement, ...]:
     """State when each confirmed record began."""
     return tuple(
         Statement(
@@ -101,7 +114,7 @@ def surge_statements(counts: Sequence[Count]) -> tuple[Statement, ...]:
             scene_id=surge.confirmed_id,
             probability=surge.probability,
         )
-        for surge in surges(counts)
+        for surge in surges(counts, scale=scale)
     )
 
 

@@ -34,6 +34,7 @@ from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA, index_pag
 from railwatch.publication.report.payload import Pictures
 from railwatch.publication.upload import Upload
 from railwatch.record import Record
+from railwatch.series.reference import read_references
 from railwatch.store import Store, Stored
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ def publish(
     IntegrityError
         What is stored is not what was written; nothing is published from it.
     """
-    content = content_of(record, area, detector, sensitivity=sensitivity)
+    references = read_references(store, area.id)
+    content = content_of(record, area, detector, references=references, sensitivity=sensitivity)
     return publish_content(store, content, now or dt.datetime.now(dt.UTC), retention)
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-from railwatch.count import FACILITY, INTERVAL, QUANTILE_LEVELS, Count
+from railwatch.count import FACILITY, INTERVAL, QUANTILE_LEVELS, Count, ResolutionClass
+from railwatch.series.comparability import Scale
 from railwatch.series.reference import Reference, in_force
 
 ENOUGH = 20
@@ -88,6 +89,26 @@ def adjust(
         _adjusted(count, adjustments.get(stratum(count), pooled)) if count.quantiles else count
         for count in counts
     ]
+
+
+def calibrated(counts: Iterable[Count]) -> Scale:
+    """Name the classes whose facility rows references of their own have put right.
+
+    Their medians now mean the same thing, cars as analysts count them, so they may stand in one
+    series; a class that few references only widened keeps to itself.
+
+    Parameters
+    ----------
+    counts
+        As `adjust` gives them.
+    """
+    return Scale(frozenset(_calibrated_classes(counts)))
+
+
+def _calibrated_classes(counts: Iterable[Count]) -> Iterator[ResolutionClass]:
+    for count in counts:
+        if count.siding_id == FACILITY and count.extra.get("n_ref_pooled") == "False":
+            yield count.resolution_class
 
 
 def stratum(count: Count) -> tuple[str, str]:

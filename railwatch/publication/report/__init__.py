@@ -20,7 +20,7 @@ from railwatch.publication import feed
 from railwatch.publication.content import Content, StatementKind
 from railwatch.publication.parquet import Row
 from railwatch.publication.pointer import LINKS
-from railwatch.publication.report.figures import cards, lead, spark, summary
+from railwatch.publication.report.figures import cards, lead, references, spark, summary
 from railwatch.publication.report.payload import Pictures, payload
 
 ROOT_IN_FOLDER = b'data-root="../../../"'
@@ -65,6 +65,7 @@ def area_page(content: Content, rows: Sequence[Row], pictures: Pictures) -> byte
             statements=[(s, lead(s, content)) for s in said[:STATEMENTS]],
             more_statements=max(0, len(said) - STATEMENTS),
             sensitivity=content.sensitivity,
+            references=references(content),
             left_out=figures.left_out,
             data=_script_json(figures.json),
             css=_asset("report.css"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from railwatch.count import Count
 from railwatch.publication.content import Content, Statement
 from railwatch.publication.parquet import Row
 
@@ -71,6 +72,36 @@ def cards(facility: Sequence[Row]) -> list[dict[str, str]]:
         }
     )
     return made
+
+
+def references(content: Content) -> list[str]:
+    """Say how reference counts changed the intervals, one sentence a class; none without any."""
+    if not content.references:
+        return []
+    n = len(content.references)
+    said = [f"{n} reference count{'s' if n > 1 else ''} by eye from {_by(content)}."]
+    classes: dict[str, Count] = {}
+    for count in content.facility:
+        if "n_ref" in count.extra:
+            classes.setdefault(count.resolution_class.value, count)
+    for name, count in sorted(classes.items()):
+        k = f"{count.extra['n_ref']:g}"
+        said.append(
+            f"Class {name}: widened by {k}, too few to also move or narrow it."
+            if count.extra["n_ref_pooled"] == "True"
+            else f"Class {name}: put right by {k} of its own, so that 9 in 10 fall inside."
+        )
+    if not classes:
+        said.append("None lies within a day of a counted scene, so no interval was changed.")
+    return said
+
+
+def _by(content: Content) -> str:
+    """First and last day of the reference counts."""
+    days = sorted(reference.date for reference in content.references)
+    if days[0] == days[-1]:
+        return f"{days[0]:%-d %B %Y}"
+    return f"{days[0]:%-d %B %Y} to {days[-1]:%-d %B %Y}"
 
 
 def spark(facility: Sequence[Row]) -> str:

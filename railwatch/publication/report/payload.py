@@ -40,6 +40,10 @@ NUMBERS = {
 DECIMALS = {"clear": 2, "c": 2, "cl": 2, "ch": 2}
 
 
+_NOON = dt.time(12, tzinfo=dt.UTC)
+"""Where a day's reference count stands on the time axis."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """What the page's script reads."""
@@ -100,6 +104,16 @@ def payload(content: Content, rows: Sequence[Row], pictures: Pictures) -> Payloa
         "map": _map(content, pictures),
         "open": order[counted[-1]["scene_id"]] if counted else None,
         "sensitivity": _sensitivity(content),
+        "references": [
+            {
+                "day": reference.date.isoformat(),
+                "t": int(dt.datetime.combine(reference.date, _NOON).timestamp()),
+                "k": reference.siding_id,
+                "c": reference.cars,
+                "by": f"{reference.who}, {reference.source}",
+            }
+            for reference in content.references
+        ],
     }
     return Payload(
         json.dumps(said, separators=(",", ":"), ensure_ascii=False, allow_nan=False),

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from railwatch.publication import publish
+from railwatch.publication.parquet import read_rows
 from railwatch.publication.reading import content_of
 from railwatch.record import Record
+from railwatch.series.reference import Reference, add_reference
 from railwatch.store import FolderStore
 from railwatch.testing.five_years import DETECTOR, FiveYears, place
 
@@ -58,3 +60,48 @@ def test_a_record_is_published_once(store, series):
 
     assert first.changed
     assert (second.changed, second.id, second.published_at) == (False, first.id, MORNING)
+
+
+def test_references_put_intervals_right_and_are_published(series, tmp_path):
+    """Reference counts that lie far outside widen every interval in railcars, metres stay.
+
+    Scores of +6 half-widths at three scenes: the pooled rule's width is Student's .95 quantile with
+    13 degrees of freedom, 1.771, times sqrt((10 + 3 (1.645 * 6)^2) / 13) = 4.822 over 1.645: 5.19.
+    """
+    store = FolderStore(tmp_path)
+    with Record.open(store, series.area.id, write=True) as record:
+        series.fill(record)
+        before = content_of(record, series.area, DETECTOR)
+        counted = [c for c in before.facility if c.refusal is None and c.resolution_class == "C"]
+        for count in counted[:3]:
+            half = (count.cars_high or 0) - (count.cars or 0)
+            cars = round((count.cars or 0) + 6 * half, 6)
+            day = count.acquired.date()
+            add_reference(store, Reference(series.area.id, day, cars, "An Analyst", "image 7"))
+        done = publish(store, record, series.area, detector=DETECTOR, now=MORNING)
+        again = publish(store, record, series.area, detector=DETECTOR, now=EVENING)
+    rows = {
+        (row["scene_id"], row["siding_id"]): row
+        for row in read_rows(store.get("areas/tumangang/counts.parquet"))
+    }
+    wide = [
+        (rows[c.scene_id, "*"]["cars_high"] - c.quantiles[12]) / (c.cars_high - c.quantiles[12])
+        for c in counted
+        if c.cars_high is not None
+        and c.cars_low  # the lower end is not cut off at zero
+        and rows[c.scene_id, "*"]["cars_high"] < c.visible_m / 12
+    ]
+
+    assert (done.changed, again.changed) == (True, False)
+    assert wide
+    assert wide == pytest.approx([5.19] * len(wide), rel=0.02)
+    for count in counted:
+        row = rows[count.scene_id, "*"]
+        assert row["n_ref"] == 3
+        assert (row["occupied_m"], row["occupied_m_high"]) == (
+            count.occupied_m,
+            count.occupied_m_high,
+        )
+    page = store.get("areas/tumangang/report/index.html").decode()
+    assert "3 reference counts" in page
+    assert "image 7" in page

@@ -7,6 +7,7 @@ from railwatch.count import QUANTILE_LEVELS
 from railwatch.series.conformal import (
     Adjustment,
     adjust,
+    calibrated,
     conformal,
     inflated,
     score,
@@ -116,6 +117,13 @@ class TestAdjust:
 
         assert len(QUANTILE_LEVELS) == 25
         assert (last.cars - last.cars_low, last.cars_high - last.cars) == pytest.approx((1, 1))
+
+    def test_a_class_is_calibrated_by_twenty_references_of_its_own(self):
+        """Nineteen only widen; the twentieth lets the class stand beside others in a series."""
+        truths, counts = site(np.random.default_rng(6), 25)
+        scales = [calibrated(adjust(counts, referred(truths, counts, k))) for k in (19, 20)]
+
+        assert [scale.calibrated for scale in scales] == [frozenset(), frozenset({"C"})]
 
 
 class TestScores:
