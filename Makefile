@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live lock clean
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live lock clean server deploy worker
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,15 @@ layers: env
 	@$(BIN)/lint-imports --no-cache
 quick: env
 	@$(BIN)/python -m pytest -q -m 'not slow and not server'
+
+server: env  ## a Prefect server on this machine, as we ship it (infra/server.env)
+	@env $$(grep -v '^#' infra/server.env) PREFECT_HOME=$${PREFECT_HOME:-build/prefect} $(BIN)/prefect server start --host 127.0.0.1
+
+deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operations.yaml; twice is once
+	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/railwatch ops setup
+
+worker: env  ## run what the server schedules, on this machine
+	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/prefect worker start --pool railwatch --type process
 
 docs: env  ## write docs/cli.md from the commands' own help
 	@$(BIN)/python -m railwatch.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

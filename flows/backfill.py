@@ -1,4 +1,4 @@
-"""Backfilling: the past of one area, window by window, within a budget. An operator's occasion.
+"""Backfilling: the past of areas, window by window, within a budget. An operator's occasion.
 
 What is left is asked of the record, so a backfill that was cancelled, killed or ran out of budget
 goes on from there when it is started again, and several may overlap with each other and the watch.
@@ -6,24 +6,28 @@ goes on from there when it is started again, and several may overlap with each o
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
 
 from flows.job import Job
 from flows.outcome import Outcome
-from flows.parameters import EVERYTHING, STEADILY, Pace, Place, Window
+from flows.parameters import EVERYTHING, STEADILY, Areas, Depot, Pace, Place, Window
+from flows.places import files_of
+from flows.planning import Quoted, quote, tell_plan
+from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__
-from railwatch.errors import OperatorError
+from railwatch.errors import OperatorError, QuotaError
 from railwatch.work import windows
 from tasks.spread import Crew
 
 
 @flow(
-    name="backfill",
-    description="Fetch, count and publish the past of one area, window by window.",
+    name="backfill-one",
+    description="Fetch, count and publish the past of one area, for `railwatch backfill`.",
     flow_run_name="backfill {place.area}",
     version=__version__,
     persist_result=False,
@@ -40,22 +44,92 @@ def backfill_area(
     window
         Days of acquisition; all by default.
     pace
-        Order, size of the steps, budget; or only say what is left.
+        Order, size of the steps, budget.
     dask
         Address of a Dask scheduler; by default RAILWATCH_DASK_ADDRESS, else this machine.
     """
-    job = Job.open(place, window, max_pu=math.inf if pace.max_pu is None else pace.max_pu)
+    return _filled(place, window, pace, _crew(pace, dask))
+
+
+@flow(
+    name="backfill",
+    description="Fetch, count and publish the past of areas, window by window, within a budget.",
+    flow_run_name=named,
+    version=__version__,
+    persist_result=False,
+)
+def backfill(
+    depot: Depot,
+    areas: Areas = [],  # noqa: B006  # never changed
+    window: Window = EVERYTHING,
+    pace: Pace = STEADILY,
+) -> list[Outcome]:
+    """Say what a backfill of areas would fetch and cost, or do it, one area after another.
+
+    Parameters
+    ----------
+    depot
+        Where scenes come from and counts go to.
+    areas
+        Ids of areas; all known ones where none is named.
+    window
+        Days of acquisition; all by default.
+    pace
+        Order, size of the steps, budget of all areas together; or only say what is left.
+    """
+    files = files_of(list(areas))
     if pace.dry_run:
-        left = job.left()
-        create_markdown_artifact(left.markdown(), key=f"{job.area.id}-plan")
-        return left
-    crew = Crew.configured(dask)
-    if pace.max_pu is not None:
-        if crew.address is not None:
-            raise OperatorError(
-                f"max_pu: workers at {crew.address} cannot share one budget; leave max_pu out, or "
-                "the Dask address"
-            )
-        crew = dataclasses.replace(crew, together=True)
+        quoted = [_quoted(depot, area_id, file, window) for area_id, file in files.items()]
+        tell_plan(quoted)
+        return [one.outcome for one in quoted]
+    return _all_filled(files, depot, window, pace)
+
+
+def _quoted(depot: Depot, area_id: str, file: Path, window: Window) -> Quoted:
+    return quote(area_id, Job.open(depot.place(str(file)), window))
+
+
+def _all_filled(
+    files: Mapping[str, Path], depot: Depot, window: Window, pace: Pace
+) -> list[Outcome]:
+    """Fill one area after another; what one spends, the next ones cannot."""
+    crew = _crew(pace)
+    spent_pu = 0.0
+
+    def fill(area_id: str, file: Path) -> Outcome:
+        nonlocal spent_pu
+        rest = pace
+        if pace.max_pu is not None:
+            if spent_pu >= pace.max_pu:
+                raise QuotaError(f"{area_id}: max_pu: the run's {pace.max_pu:g} PU are spent")
+            rest = pace.model_copy(update={"max_pu": pace.max_pu - spent_pu})
+        done = _filled(depot.place(str(file)), window, rest, crew)
+        spent_pu += done.spent_pu
+        return done
+
+    return go_round(files, fill, occasion="backfill")
+
+
+def _filled(place: Place, window: Window, pace: Pace, crew: Crew) -> Outcome:
+    job = Job.open(place, window, max_pu=math.inf if pace.max_pu is None else pace.max_pu)
     cut = partial(windows, months_each=pace.months_each, newest_first=pace.newest_first)
     return walk(job, crew, cut)
+
+
+def _crew(pace: Pace, dask: str | None = None) -> Crew:
+    """Hire who can keep the budget.
+
+    Raises
+    ------
+    OperatorError
+        Workers elsewhere cannot share one budget.
+    """
+    crew = Crew.configured(dask)
+    if pace.max_pu is None:
+        return crew
+    if crew.address is not None:
+        raise OperatorError(
+            f"max_pu: workers at {crew.address} cannot share one budget; leave max_pu out, or "
+            "the Dask address"
+        )
+    return dataclasses.replace(crew, together=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -162,10 +163,11 @@ def _with_prefect(job: Job, flow: Callable[[], Outcome]) -> Outcome:
 
         import flows.stages  # noqa: F401  # takes as long as the server
         from flows.display import shown
+        from flows.summary import unheard
 
         ready()
         # A private server has nobody to tell that this process died, and a run pays a second at its
         # end for the thread that would.
         heartbeat = {} if operated else {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-        with temporary_settings(heartbeat), shown():
+        with temporary_settings(heartbeat), shown(), nullcontext() if operated else unheard():
             return flow()

@@ -42,6 +42,13 @@ class Outcome(BaseModel):
     published: bool = Field(default=False, description="Whether this run switched readers to it")
     report: str | None = Field(default=None, description="Page for people")
     spent_pu: float = Field(default=0.0, description="Processing units this run was charged")
+    unusable: dict[str, int] = Field(
+        default_factory=dict, description="Items of the area that never reached a cube, by reason"
+    )
+    charged_pu: float = Field(
+        default=0.0,
+        description="Processing units the area's scenes were charged, all runs together",
+    )
     left: Left | None = Field(default=None, description="Of a dry run: what it would fetch")
     nothing_new: bool = False
 
@@ -53,12 +60,15 @@ class Outcome(BaseModel):
         entries = list(after)
         new = [e for e in entries if (e.item_id, e.change, e.status) not in known]
         rejected = Counter(str(e.rejection) for e in new if e.status is Status.REJECTED)
+        unusable = Counter(str(e.rejection) for e in entries if e.status is Status.REJECTED)
         return self.model_copy(
             update={
                 "ingested": sum(e.status is Status.INGESTED for e in new),
                 "rejected": dict(sorted(rejected.items())),
                 "scenes": sum(e.status is Status.INGESTED for e in entries),
                 "spent_pu": sum(e.spent_pu for e in new),
+                "unusable": dict(sorted(unusable.items())),
+                "charged_pu": sum(e.spent_pu for e in entries),
             }
         )
 
@@ -98,19 +108,3 @@ class Outcome(BaseModel):
         parts += [f"{n} refused ({reason})" for reason, n in self.refused.items()]
         parts.append(f"published {self.publication}" if self.published else "published nothing new")
         return f"{self.area_id}: {', '.join(parts)}"
-
-    def markdown(self) -> str:
-        """Say it for the Prefect UI."""
-        if self.left is not None:
-            return f"Dry run. {self.sentence()}\n"
-        reasons = [f"| rejected: {name} | {n} |" for name, n in self.rejected.items()]
-        reasons += [f"| refused: {name} | {n} |" for name, n in self.refused.items()]
-        rows = [
-            f"| listed by the archive | {self.found} |",
-            f"| ingested | {self.ingested} |",
-            *reasons,
-            f"| scenes of the area | {self.scenes} |",
-            f"| processing units | {self.spent_pu:g} |",
-        ]
-        table = "\n".join(["| | scenes |", "|---|---:|", *rows])
-        return f"{self.sentence()}\n\n{table}\n\nReport: `{self.report}`\n"

@@ -6,9 +6,19 @@ the flows do without `from __future__ import annotations`.
 """
 
 import datetime as dt
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from flows.places import known
 
 URL_WITHOUT_CREDENTIALS = r"^[^@?#]+$"
 
@@ -35,6 +45,62 @@ class Place(BaseModel):
         ),
         pattern=URL_WITHOUT_CREDENTIALS,
     )
+
+
+class _Choices:
+    """Puts the ids of known areas into the schema, so that a form offers them and no other."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        said = handler(schema)
+        choices = list(known())
+        return {**said, "enum": choices} if choices else dict(said)
+
+
+AreaId = Annotated[
+    str, StringConstraints(min_length=1), Field(title="Area", description="Id"), _Choices()
+]
+"""Id of an area in the folder of area files; what deployments take instead of a file."""
+
+
+Areas = Annotated[
+    list[AreaId],
+    Field(title="Areas", description="Ids of areas; all known ones where none is named"),
+]
+
+RecentDays = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=36500,
+        title="Days to look back",
+        description="Older scenes are a backfill's; empty: all the archive holds",
+    ),
+]
+
+
+class Depot(BaseModel):
+    """Where scenes come from and counts go to, for all areas of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Store and archive")
+
+    store: str = Field(
+        description="Folder or s3://bucket/prefix that holds records and publications",
+        pattern=URL_WITHOUT_CREDENTIALS,
+    )
+    archive: str | None = Field(
+        default=None,
+        description=(
+            "Folder or bucket of STAC Items with GeoTIFF assets; empty: Sentinel Hub, with the "
+            "account from the environment of the flow run"
+        ),
+        pattern=URL_WITHOUT_CREDENTIALS,
+    )
+
+    def place(self, area_file: str) -> Place:
+        """Give the place of one area."""
+        return Place(area=area_file, store=self.store, archive=self.archive)
 
 
 class Window(BaseModel):

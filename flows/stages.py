@@ -4,15 +4,16 @@ Every occasion walks it: the schedule, an operator's window, the command line. E
 record what is left, so walking it twice, or two walking it at once, does everything once.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
-from prefect.artifacts import create_markdown_artifact
-
+from flows import happening, metrics
 from flows.job import Job
 from flows.outcome import Outcome
+from flows.summary import tell
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.errors import QuotaError, TransientError
-from railwatch.record import Record
+from railwatch.record import Record, SceneEntry
 from railwatch.sources import Found
 from tasks.detect import detect
 from tasks.ingest import ingest
@@ -47,6 +48,7 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
     QuotaError
         The budget ends here; what was paid for is published.
     """
+    began = time.monotonic()
     found = search(job.source, job.query)
     with Record.open(job.store, job.area.id) as record:
         before = record.entries()
@@ -58,15 +60,41 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
             ingest(job.area, job.source, job.store, window, crew)
     except (TransientError, QuotaError) as exc:
         unfinished = exc
-    detect(job.area, job.store, crew)
     references = job.references  # as of before publishing: one added meanwhile is still new
-    publication = publish(job.area, job.store, detector_fingerprint())
-    with Record.open(job.store, job.area.id) as record:
-        done = job.outcome(len(found)).with_entries(before, record.entries())
-        counts = record.counts(job.area.sidings.digest, detector_fingerprint())
-    done = done.with_counts(counts).with_publication(publication)
-    create_markdown_artifact(done.markdown(), key=f"{job.area.id}-summary")
+    done = count(job, crew, before, found=len(found), began=began)
+    if isinstance(unfinished, QuotaError):
+        happening.quota_exhausted(job.area.id, str(unfinished))
     if unfinished is not None:
         raise unfinished
-    job.settled(found, publication.id, references).write(job.store, job.area.id)
+    if done.publication is not None:
+        job.settled(found, done.publication, references).write(job.store, job.area.id)
+    return done
+
+
+def count(
+    job: Job, crew: Crew, before: Sequence[SceneEntry], *, found: int, began: float
+) -> Outcome:
+    """Count what the record holds of an area and publish it; tell operators and programs.
+
+    Parameters
+    ----------
+    before
+        The record's entries when the run began, to say what is new.
+    found
+        Items the archive listed.
+    began
+        `time.monotonic()` at the run's beginning.
+    """
+    detector = detector_fingerprint()
+    known = happening.Published.of(job.store, job.area.id)
+    detect(job.area, job.store, crew)
+    publication = publish(job.area, job.store, detector)
+    with Record.open(job.store, job.area.id) as record:
+        done = job.outcome(found).with_entries(before, record.entries())
+        counts = record.counts(job.area.sidings.digest, detector)
+    done = done.with_counts(counts).with_publication(publication)
+    if publication.changed:
+        happening.Published.of(job.store, job.area.id).tell_from(known, job.area.id)
+    tell(job.area, job.store, done)
+    metrics.write(job.store, done, time.monotonic() - began)
     return done

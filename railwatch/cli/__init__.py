@@ -71,6 +71,10 @@ COMMANDS: dict[str, LazyCommand] = {
         "railwatch.cli.history:history_command",
         "List the publications of an area that are kept, oldest first",
     ),
+    "ops": LazyCommand(
+        "flows.operations.command:ops",
+        "Set up a Prefect server: deployments, schedules, limits, alarms",
+    ),
     "plan": LazyCommand(
         "railwatch.cli.plan:plan",
         "Say what a backfill would fetch and cost, without spending anything",

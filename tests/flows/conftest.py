@@ -23,12 +23,13 @@ BANDS = ("blue", "green", "red", "nir")
 class Yard:
     """Two sidings near Tumangang's longitude, and a folder that fills with scenes of them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.area = folder / "yard.yaml"
+    def __init__(self, folder: Path, areas: Path | None = None) -> None:
+        folder = folder if areas is None else areas.parent
+        self.area = (areas or folder) / "yard.yaml"
         self.archive = folder / "archive"
         self.store = folder / "store"
         self.archive.mkdir(parents=True)
-        self._write_area(folder)
+        self._write_area(self.area.parent)
         self._images = [self._write_image(seed) for seed in range(2)]
 
     def add(self, first: int, count: int, **broken: str) -> None:
@@ -131,6 +132,12 @@ class Yard:
         ) as image:
             image.write(values)
         return path
+
+
+@pytest.fixture(scope="session")
+def make_yard():
+    """Make a yard in a folder, its area file in another."""
+    return Yard
 
 
 @pytest.fixture

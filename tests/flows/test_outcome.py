@@ -35,10 +35,3 @@ def test_a_dry_run_says_what_is_left_and_its_price():
     said = Outcome(area_id="yard", store="/s", left=left).sentence()
 
     assert said == "yard: 3 scenes left to fetch in 12 requests, 1.25 PU, 2.5 MB"
-
-
-def test_the_markdown_has_a_row_a_reason():
-    """The Prefect UI shows the sentence and a table."""
-    outcome = Outcome(area_id="yard", store="/s", rejected={"nodata": 2}, publication="ab12")
-
-    assert "| rejected: nodata | 2 |" in outcome.markdown().splitlines()

@@ -1,0 +1,202 @@
+"""A real Prefect server and worker on loopback, set up as an operator does."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+BIN = Path(sys.executable).parent
+READY_S = 150.0
+
+
+def die_with_parent():
+    """Ask Linux to kill this process when its parent ends (prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class Operated:
+    """A Prefect server as we ship it (infra/server.env), a worker, and a folder for everything."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/api"
+        self.areas = folder / "areas"
+        self.areas.mkdir()
+        self.more: dict[str, str] = {}
+        self.server: subprocess.Popen | None = None
+        self.worker: subprocess.Popen | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        shipped = dict(
+            line.split("=", 1)
+            for line in (ROOT / "infra/server.env").read_text().splitlines()
+            if line and not line.startswith("#")
+        )
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        return {
+            **inherited,
+            **shipped,
+            "PREFECT_HOME": str(self.folder / "home"),
+            "PREFECT_API_URL": self.url,
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
+            "RAILWATCH_AREAS": str(self.areas),
+            "RAILWATCH_STORE": str(self.folder / "store"),
+            "RAILWATCH_ARCHIVE": str(self.folder / "archive"),
+            "RAILWATCH_METRICS": str(self.folder / "metrics"),
+            **self.more,
+        }
+
+    def start_server(self) -> None:
+        self.server = self._start(
+            "server",
+            *("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)),
+        )
+        self.wait_for_server()
+
+    def wait_for_server(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"{self.url}/health", timeout=2),  # noqa: S310  # loopback
+            ):
+                return
+            assert self.server.poll() is None, self.log("server")
+            time.sleep(0.3)
+        raise AssertionError(self.log("server"))
+
+    def start_worker(self) -> None:
+        self.worker = self._start(
+            "worker",
+            *("prefect", "worker", "start", "--pool", "railwatch", "--type", "process"),
+            *("--name", "tests"),
+        )
+
+    def _start(self, name: str, program: str, *arguments: str) -> subprocess.Popen:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [str(BIN / program), *arguments],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # one system call, takes no lock
+            )
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
+
+    def ops(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "railwatch", "ops", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+
+    def setup(self, settings: Path) -> None:
+        """Set up from this process, which has imported Prefect already."""
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+        from flows.operations.settings import Settings
+        from flows.operations.setup import setup
+
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            here = {PREFECT_API_URL: self.url, PREFECT_API_AUTH_STRING: None}
+            with temporary_settings(here):
+                setup(Settings.read(settings))
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def client(self):
+        """A client of this server, whatever the session's settings are."""
+        from prefect.client.orchestration import SyncPrefectClient
+
+        return SyncPrefectClient(self.url)
+
+    def start(self, full_name: str, **parameters):
+        """Start a run as the UI's form does; give its id."""
+        with self.client() as client:
+            deployment = client.read_deployment_by_name(full_name)
+            run = client.create_flow_run_from_deployment(
+                deployment.id, parameters={**deployment.parameters, **parameters}
+            )
+            return run.id
+
+    def state(self, run_id):
+        with self.client() as client:
+            return client.read_flow_run(run_id).state
+
+    def ended(self, run_id, within_s: float = 120.0):
+        """Wait until a run has ended; give its state."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            state = self.state(run_id)
+            if state is not None and state.is_final():
+                return state
+            time.sleep(0.3)
+        raise AssertionError(f"{self.state(run_id)} after {within_s} s\n{self.log('worker')}")
+
+    def artifacts(self, run_id=None) -> dict:
+        """Latest artifact of each key, of one run or of all."""
+        from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+        which = None
+        if run_id is not None:
+            which = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        with self.client() as client:
+            found = client.read_artifacts(artifact_filter=which)
+        return {a.key: a for a in sorted(found, key=lambda a: a.updated)}
+
+    def stop(self) -> None:
+        for process in (self.worker, self.server):
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory):
+    """A server that was never used, and nothing set up on it; the worker is not started."""
+    from flows.local_server import LocalServer, cache_folder
+
+    folder = tmp_path_factory.mktemp("operated")
+    import importlib.metadata
+    import socket
+
+    template = cache_folder() / "prefect" / f"{importlib.metadata.version('prefect')}.db"
+    if not template.exists():  # 113 migrations once, not at every start
+        first = LocalServer()
+        first.start()
+        first.wait()
+        first.stop()
+    (folder / "home").mkdir()
+    shutil.copyfile(template, folder / "home" / "prefect.db")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    running = Operated(folder, port)
+    try:
+        running.start_server()
+        yield running
+    finally:
+        running.stop()
