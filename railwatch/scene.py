@@ -45,6 +45,8 @@ class Rejection(enum.StrEnum):
     OUTSIDE_AREA = "outside_area"
     SUPERSEDED = "superseded"
     BAD_ITEM = "bad_item"
+    DAMAGED = "damaged"
+    """Its stored pixels were found damaged and put in quarantine; the next run fetches it again."""
 
 
 @dataclass(frozen=True, slots=True)

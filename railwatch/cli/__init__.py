@@ -87,6 +87,10 @@ COMMANDS: dict[str, LazyCommand] = {
         "flows.command:run",
         "Find, count and publish what is new of an area: the whole job, on this machine",
     ),
+    "verify": LazyCommand(
+        "railwatch.cli.verify:verify",
+        "Check what a store holds against what was put there; with --scene, count again",
+    ),
 }
 """Every command of `railwatch`, by name. A part that adds a command adds a line here."""
 

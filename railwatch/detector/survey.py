@@ -68,6 +68,23 @@ def detect_area(
     return len(done)
 
 
+def detect_scene(record: Record, area: Area, scene_id: str) -> Detection:
+    """Count one scene anew from stored pixels alone, and write nothing.
+
+    Raises
+    ------
+    KeyError
+        The scene is not among those that count.
+    """
+    for cube_key, entries in _by_cube(record).items():
+        for i, entry in enumerate(entries):
+            if entry.item_id == scene_id:
+                survey = _survey_of(record, area, cube_key, entries)
+                ((_, found),) = survey.detections([i], here)
+                return replace(found, inputs=_inputs(entries, area.sidings.digest)[i])
+    raise KeyError(scene_id)
+
+
 def _by_cube(record: Record) -> dict[str, list[SceneEntry]]:
     cubes: dict[str, list[SceneEntry]] = {}
     for entry in record.entries():

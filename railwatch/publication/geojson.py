@@ -10,6 +10,7 @@ import pyproj
 
 from railwatch.count import FACILITY, Car, Count
 from railwatch.publication.content import Content, utc
+from railwatch.siding import HiddenStretch
 
 Feature = dict[str, Any]
 """One GeoJSON feature."""
@@ -95,6 +96,7 @@ def siding_features(content: Content) -> list[Feature]:
                 "valid_from": None if siding.valid_from is None else str(siding.valid_from),
                 "valid_to": None if siding.valid_to is None else str(siding.valid_to),
                 "visible": siding.visible,
+                "hidden": [_stretch(stretch) for stretch in siding.hidden],
                 **_state(latest.get(siding.id)),
                 "last_refusal": _refusal(refused.get(siding.id)),
                 "siding_set": content.siding_set,
@@ -103,6 +105,13 @@ def siding_features(content: Content) -> list[Feature]:
         }
         for siding in content.area.sidings
     ]
+
+
+def _stretch(stretch: HiddenStretch) -> dict[str, Any]:
+    """Say where no satellite sees the track, as area files do."""
+    said = {"from_m": stretch.from_m, "to_m": stretch.to_m}
+    days = {"since": stretch.since, "until": stretch.until}
+    return said | {name: str(day) for name, day in days.items() if day is not None}
 
 
 def _state(count: Count | None) -> dict[str, Any]:

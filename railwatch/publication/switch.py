@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -78,6 +79,7 @@ def publish(
     now: dt.datetime | None = None,
     sensitivity: Sensitivity | None = None,
     retention: Retention = RETENTION,
+    previous: Sequence[Row] = (),
 ) -> Publication:
     """Publish what the record says of an area now, unless that is what is published.
 
@@ -97,6 +99,8 @@ def publish(
         How small a change would be seen, where that was measured.
     retention
         Which older publications are kept; the others are removed.
+    previous
+        Rows that were published before, where no pointer leads to them any more.
 
     Raises
     ------
@@ -109,11 +113,15 @@ def publish(
     """
     references = read_references(store, area.id)
     content = content_of(record, area, detector, references=references, sensitivity=sensitivity)
-    return publish_content(store, content, now or dt.datetime.now(dt.UTC), retention)
+    return publish_content(store, content, now or dt.datetime.now(dt.UTC), retention, previous)
 
 
 def publish_content(
-    store: Store, content: Content, now: dt.datetime, retention: Retention = RETENTION
+    store: Store,
+    content: Content,
+    now: dt.datetime,
+    retention: Retention = RETENTION,
+    previous: Sequence[Row] = (),
 ) -> Publication:
     """Publish `content`, unless it is what is published.
 
@@ -127,6 +135,8 @@ def publish_content(
         Time of publication, UTC.
     retention
         Which older publications are kept; the others are removed.
+    previous
+        Rows that were published before, where no pointer leads to them any more.
 
     Raises
     ------
@@ -144,7 +154,8 @@ def publish_content(
             return Publication(content.id, area, current.published_at, False, 0, 0)
         manifest = _complete(store, area, content.id)
         if manifest is None:
-            manifest = _fill(upload, content, now, current)
+            rows = count_rows(content, now, _rows_before(store, current) or previous)
+            manifest = _fill(upload, content, now, rows, current)
         _switch(upload, content, manifest, seen)
         collect_locked(store, area, retention, now)
     log.info(
@@ -184,14 +195,19 @@ def _rows_before(store: Store, current: Pointer | None) -> list[Row]:
     return read_rows(store.get(current.folder + "counts.parquet"))
 
 
-def _fill(upload: Upload, content: Content, now: dt.datetime, current: Pointer | None) -> Manifest:
+def _fill(
+    upload: Upload,
+    content: Content,
+    now: dt.datetime,
+    rows: Sequence[Row],
+    current: Pointer | None,
+) -> Manifest:
     """Write the evidence that is new, the folder, then the manifest that makes it count."""
     area, store = content.area.id, upload.store
     folder = folder_key(area, content.id)
     begun = Manifest(content.id, area, now, content.siding_set, content.detector, content.snapshot)
     upload.put(begun.key, begun.to_json(), JSON)
     upload.finish()
-    rows = count_rows(content, now, _rows_before(store, current))
     before = None if current is None else _complete(store, area, current.publication)
     pictures = Pictures(evidence.frames(content), evidence.names(content))
     have = frozenset(before.evidence if before else ())
@@ -232,7 +248,7 @@ def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored |
     upload.put(f"areas/{area}/report/index.html", page, HTML)
     _enter_catalog(store, area, content.id)
     areas = stac.children(json.loads(store.get(CATALOG)))
-    upload.put("index.html", index_page(_summaries(store, areas)), HTML)
+    upload.put("index.html", index_page(summaries(store, areas)), HTML)
     upload.finish()
     pointer = Pointer(
         area,
@@ -270,8 +286,8 @@ def _enter_catalog(store: Store, area: str, publication: str) -> None:
     raise TransientError(f"{CATALOG}: other publishers were first {TRIES} times; publish again")
 
 
-def _summaries(store: Store, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:
-    """Give (id, name, rows) of each area's current publication, for the page of all areas."""
+def summaries(store: Store, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:
+    """Give (id, name, rows) of each area's publication, for the page of all areas."""
     found = []
     for area, publication in sorted(areas.items()):
         folder = folder_key(area, publication)

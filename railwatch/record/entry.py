@@ -10,12 +10,12 @@ import datetime as dt
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from railwatch.acquisition import newest_versions
-from railwatch.scene import Scene
+from railwatch.scene import Rejection, Scene
 from railwatch.sources import CHANGE_KEY, Found
 
 
@@ -30,6 +30,8 @@ class Status(enum.StrEnum):
     """In a cube of an earlier footprint only; to be ingested again."""
     REJECTED = "rejected"
     """Never reached a cube; `rejection` and `detail` say why."""
+    QUARANTINED = "quarantined"
+    """Only in rows: what the slot holds was found damaged and counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class SceneEntry:
             said |= {"rejection": self.rejection, "detail": self.detail}
         else:
             said |= {"slot": self.slot, "checksum": self.checksum}
+        if self.status is Status.QUARANTINED:
+            said["detail"] = self.detail
         if self.spent_pu:
             said["pu"] = self.spent_pu
         return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
@@ -143,10 +147,34 @@ def key_of(row: SceneEntry) -> tuple[str, ...]:
         return (row.item_id, row.change)
     if row.status is Status.REJECTED:
         return (row.item_id, row.change, row.footprint)
+    if row.status is Status.QUARANTINED:
+        return (row.item_id, row.status.value, row.cube_path, str(row.slot))
     return (row.item_id, row.scene.digest, row.footprint)
 
 
-def resolve(rows: Iterable[SceneEntry], current: Mapping[str, str]) -> tuple[SceneEntry, ...]:
+def standing(rows: Sequence[SceneEntry]) -> tuple[SceneEntry, ...]:
+    """Leave out what lies in quarantine, and the rows that say so: it is as if never ingested."""
+    gone = {_place(row) for row in rows if row.status is Status.QUARANTINED}
+    return tuple(row for row in rows if _place(row) not in gone)
+
+
+def _place(row: SceneEntry) -> tuple[str, int] | None:
+    """Where a row's pixels lie; None where it has none."""
+    return None if row.slot < 0 else (row.cube_path, row.slot)
+
+
+def _damaged(rows: Iterable[SceneEntry]) -> dict[str, SceneEntry]:
+    """Give the entries of items that have pixels in quarantine, by id, as rejections."""
+    return {
+        row.item_id: replace(
+            row, status=Status.REJECTED, rejection=Rejection.DAMAGED, slot=-1, checksum=""
+        )
+        for row in rows
+        if row.status is Status.QUARANTINED
+    }
+
+
+def resolve(rows: Sequence[SceneEntry], current: Mapping[str, str]) -> tuple[SceneEntry, ...]:
     """Work out one entry an item from the ledger's rows.
 
     Parameters
@@ -162,7 +190,7 @@ def resolve(rows: Iterable[SceneEntry], current: Mapping[str, str]) -> tuple[Sce
         Ordered by (acquired, id); items without a sensing time come last.
     """
     best: dict[str, tuple[tuple[int, str, int], SceneEntry]] = {}
-    for position, row in enumerate(rows):
+    for position, row in enumerate(standing(rows)):
         if row.status is Status.REJECTED or row.scene is None:
             worth = (0, "", position)
         else:
@@ -170,18 +198,18 @@ def resolve(rows: Iterable[SceneEntry], current: Mapping[str, str]) -> tuple[Sce
             worth = (2 if in_use else 1, row.scene.processed, position)
         if row.item_id not in best or worth > best[row.item_id][0]:
             best[row.item_id] = worth, row
-    standing = {
+    entries = _damaged(rows) | {
         item_id: replace(row, status=Status.OUTGROWN) if worth[0] == 1 else row
         for item_id, (worth, row) in best.items()
     }
-    scenes = [r.scene for r in standing.values() if r.status is Status.INGESTED and r.scene]
+    scenes = [r.scene for r in entries.values() if r.status is Status.INGESTED and r.scene]
     for item_id, kept in newest_versions(scenes)[1].items():
-        standing[item_id] = replace(
-            standing[item_id],
+        entries[item_id] = replace(
+            entries[item_id],
             status=Status.SUPERSEDED,
             detail=f"{kept} is a newer version of the same acquisition",
         )
-    return tuple(sorted(standing.values(), key=_order))
+    return tuple(sorted(entries.values(), key=_order))
 
 
 def _order(entry: SceneEntry) -> tuple[bool, float, str]:

@@ -25,7 +25,15 @@ import numpy.typing as npt
 from railwatch.errors import QuotaError, SceneError, TransientError
 from railwatch.grid import Grid
 from railwatch.record import chunk, imagery, ledger
-from railwatch.record.entry import SceneEntry, Status, change_of, cube_path, key_of, rejected
+from railwatch.record.entry import (
+    SceneEntry,
+    Status,
+    change_of,
+    cube_path,
+    key_of,
+    rejected,
+    standing,
+)
 from railwatch.record.footprint import Footprint
 from railwatch.record.repository import BRANCH, TRIES, pause, translating
 from railwatch.scene import NODATA, MaskClass, Rejection, Scene, SceneRaster
@@ -160,7 +168,7 @@ class Batch:
 
     def _append(self, source: Any, entries: list[SceneEntry]) -> bool:
         """Put rows, and pixels that are still in `source`, into the session; False: none new."""
-        known = {key_of(row) for row in self.rows}
+        known = {key_of(row) for row in standing(self.rows)}
         fresh = []
         for entry in entries:
             if key_of(entry) not in known:

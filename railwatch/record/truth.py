@@ -24,11 +24,12 @@ from railwatch.detection import Detection, Occupancy, Registration, Strip
 from railwatch.errors import IntegrityError, StoreError
 from railwatch.grid import Grid
 from railwatch.record import evidence, findings, imagery, layout, ledger, state, wording
-from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve
+from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve, standing
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch
 from railwatch.record.repository import BRANCH, open_repository, tag, transact, translating
 from railwatch.record.state import State
+from railwatch.record.upkeep import Upkeep
 from railwatch.scene import Scene, SceneRaster
 from railwatch.sources import Found
 from railwatch.store import Store
@@ -151,7 +152,7 @@ class Record:
         footprints
             Footprint wanted, by `Scene.cube_key`; every key found must be there.
         """
-        known = {key_of(row) for row in self._rows}
+        known = {key_of(row) for row in standing(self._rows)}
         scenes: list[Scene] = []
         rejections: list[Found] = []
         for item in found:
@@ -388,6 +389,10 @@ class Record:
             return None
         with translating(name):
             return state.read(self._session.store, name)
+
+    def upkeep(self) -> Upkeep:
+        """Look after what is stored: find what is damaged, put it aside, remove leftovers."""
+        return Upkeep(self._repository, self._reader(), lambda: self._rows, self._writer)
 
     # Inside
 

@@ -22,9 +22,9 @@ from railwatch.store import Store
 
 LOG = logging.getLogger(__name__)
 
-_MAGIC = b"RWSP1"
+_MAGIC = b"RWSP2"
 _HEAD = struct.Struct(">5sd32s")
-"""Magic, processing units charged, SHA-256 of the body."""
+"""Magic, processing units charged, SHA-256 of charge and body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Spool:
 
     def keep(self, scene_id: str, digest: str, paid: Paid) -> None:
         """Keep an answer; one that is there already stays."""
-        head = _HEAD.pack(_MAGIC, paid.pu, hashlib.sha256(paid.body).digest())
+        head = _HEAD.pack(_MAGIC, paid.pu, _digest(paid.pu, paid.body))
         self.store.put_if_absent(self._key(scene_id, digest), head + paid.body)
 
     def drop(self, scene_ids: Iterable[str]) -> None:
@@ -82,12 +82,21 @@ class Spool:
         return f"spool/{self.area_id}/{quote(scene_id, safe='')}"
 
 
+def whole(data: bytes) -> bool:
+    """Whether a spooled object is what was written."""
+    return _unwrapped(data) is not None
+
+
+def _digest(pu: float, body: bytes) -> bytes:
+    return hashlib.sha256(struct.pack(">d", pu) + body).digest()
+
+
 def _unwrapped(data: bytes) -> Paid | None:
     """Read a kept answer; None if it is not what was written."""
     if len(data) < _HEAD.size:
         return None
     magic, pu, digest = _HEAD.unpack_from(data)
     body = data[_HEAD.size :]
-    if magic != _MAGIC or hashlib.sha256(body).digest() != digest:
+    if magic != _MAGIC or _digest(pu, body) != digest:
         return None
     return Paid(body, pu)
