@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,19 @@ class Strip:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """How a scene looked on its own, kept so that later scenes need not look at it again."""
+
+    rests_on: str
+    """Digest of all that looking at it rested on."""
+    usable: bool
+    """Whether it can be counted and compared with."""
+    said: Any
+    """What was seen, JSON values that its detector understands; strips are those of the
+    detection."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """All that detecting one scene gave."""
 
@@ -62,3 +76,5 @@ class Detection:
     strips: tuple[Strip, ...] = ()
     inputs: str = ""
     """Digest of the scenes it rests on; a detection whose inputs are unchanged is still right."""
+    sighting: Sighting | None = None
+    """None where no later scene is compared with it."""

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from railwatch.area import Area
+from railwatch.detector.each import here
+from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_area
 from railwatch.record import Record, Status
 from railwatch.store import Store
@@ -29,8 +31,9 @@ def detect(area: Area, store: Store, crew: Crew) -> None:
         scenes = sum(entry.status is Status.INGESTED for entry in record.entries())
         if not scenes:
             return
+        counted = record.inputs(area.sidings.digest, detector_fingerprint())
         with stage("detect", area.id, scenes) as opened, ExitStack() as hired:
-            each = _Workers(crew, SCENE_S * scenes, hired)
+            each = _Workers(crew, SCENE_S * (scenes - len(counted)), hired)
             detect_area(record, area, each=each, advance=opened.advance)
 
 
@@ -47,5 +50,8 @@ class _Workers:
         return self._hired.enter_context(self._crew.hired(self._work_s))
 
     def __call__(self, function: Callable[[T], R], units: Iterable[T]) -> Iterator[tuple[T, R]]:
-        """Run a function on units, wherever workers are."""
-        return spread(self._client, function, units)
+        """Run a function on units, wherever workers are; a single one is not worth hiring any."""
+        listed = list(units)
+        if self._crew.address is None and len(listed) == 1:
+            return here(function, listed)
+        return spread(self._client, function, listed)

@@ -14,6 +14,7 @@ from railwatch.detector.each import Each
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.segmented import detect_cars
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars
+from railwatch.detector.sightings import digest_of
 from railwatch.detector.tally import Heading, UnitNumbers, rows
 from railwatch.fouling import usable_stretches
 from railwatch.record import Record
@@ -27,7 +28,12 @@ class CarSurvey:
 
     store: Store
     area: Area
-    scenes: tuple[Scene, ...]
+    scenes: tuple[tuple[Scene, str], ...]
+    """Each with the digest of its pixels."""
+
+    def inputs(self, _each: Each) -> list[str]:
+        """For each scene the digest of what its count rests on: itself."""
+        return [digest_of(self.area.sidings.digest, pixels) for _, pixels in self.scenes]
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube."""
@@ -35,7 +41,7 @@ class CarSurvey:
 
     def detect(self, number: int) -> Detection:
         """Detect one scene."""
-        scene = self.scenes[number]
+        scene, _ = self.scenes[number]
         with Record.open(self.store, self.area.id) as record:
             grid, raster = record.raster(scene.id)
         found = detect_cars(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,16 @@ def checkpoints(count: int) -> tuple[int, ...]:
     return tuple(marks)
 
 
+def checkpoint_of(index: int, count: int) -> int:
+    """Give the checkpoint that scene number `index` out of `count` rests on."""
+    return max([m for m in checkpoints(count) if m <= index], default=min(BURN_IN, count))
+
+
+def window(mark: int) -> range:
+    """Places of the scenes that a checkpoint learns from."""
+    return range(max(0, mark - WINDOW), mark)
+
+
 @dataclass(frozen=True)
 class UnitResult:
     """Numbers of one reporting unit in one scene."""
@@ -87,7 +97,7 @@ class UnitResult:
 
 
 @dataclass(frozen=True)
-class _Knowledge:
+class Knowledge:
     """What one checkpoint knows of a block."""
 
     scorer: Scorer
@@ -96,7 +106,7 @@ class _Knowledge:
 
 
 class LengthCounter:
-    """Counts one block through a series of observations, in order of acquisition."""
+    """Counts one block in some of a series of usable observations."""
 
     def __init__(
         self,
@@ -104,21 +114,19 @@ class LengthCounter:
         sidings: SidingSet,
         level: ResolutionClass,
         gsd_m: float,
-        observations: Sequence[Observation],
-        number: int,
+        observations: Mapping[int, Observation],
     ) -> None:
-        """Parameters are those of one cube; `number` is the block's place in its area."""
+        """Take observations by place in the series, with the strips of this block alone."""
         self.block = block
         self.sidings = sidings
         self.gsd_m = gsd_m
         self.unit, self.ids = units_of(block, each_siding=level is ResolutionClass.B)
-        self.usable = [o for o in observations if o.refusal is None]
-        self.bands = self.usable[0].bands if self.usable else ()
+        self.row = {place: row for row, place in enumerate(observations)}
+        self.usable = list(observations.values())
+        self.bands = self.usable[0].bands
         self.suns = [_sun_of(o, sidings) for o in self.usable]
         self.strips = Strips(
-            np.stack([o.strips[number] for o in self.usable])
-            if self.usable
-            else np.zeros((0, 0, len(block.offset), len(block.chainage)), dtype=np.float32),
+            np.stack([o.strips[0] for o in self.usable]),
             np.array([_day(o.scene.acquired) for o in self.usable]),
             np.array([o.registration.sigma_m if o.registration else np.nan for o in self.usable]),
             track_samples(block, 0.7 * gsd_m + 1.6),
@@ -126,48 +134,30 @@ class LengthCounter:
             block.heading,
             block.cell_m,
         )
-        self._known: dict[int, _Knowledge] = {}
 
-    def segments(self, indices: Sequence[int]) -> list[tuple[int, ...]]:
-        """Cut usable observations into runs that rest on one checkpoint."""
-        runs: dict[int, list[int]] = {}
-        for index in indices:
-            runs.setdefault(self._mark(index), []).append(index)
-        return [tuple(run) for run in runs.values()]
-
-    def count(self, indices: tuple[int, ...]) -> list[list[UnitResult]]:
-        """Count usable observations by number."""
-        return [self._count(index) for index in indices]
-
-    def _mark(self, index: int) -> int:
-        marks = checkpoints(len(self.usable))
-        return max([m for m in marks if m <= index], default=marks[0])
-
-    def _count(self, index: int) -> list[UnitResult]:
-        known = self._knowledge(self._mark(index))
-        day = self.usable[index].scene.acquired.date()
-        sight = sight_of(self.block, self.sidings, day)
+    def count(self, known: Knowledge, index: int) -> list[UnitResult]:
+        """Count the observation at a place of the series, with what its checkpoint knows."""
+        row = self.row[index]
+        sight = sight_of(self.block, self.sidings, self.usable[row].scene.acquired.date())
         scored = known.scorer.score(
-            self.strips, index, self.suns[index], sight.allowed, seed=self._seed(index)
+            self.strips, row, self.suns[row], sight.allowed, seed=self._seed(index)
         )
         return self._results(known, scored, sight)
 
-    def _knowledge(self, mark: int) -> _Knowledge:
-        if mark not in self._known:
-            self._known[mark] = self._learn(mark)
-        return self._known[mark]
+    def learn(self, mark: int) -> Knowledge:
+        """Make the empty look and its calibration from the observations before a checkpoint.
 
-    def _learn(self, mark: int) -> _Knowledge:
-        """Make the empty look and its calibration from the scenes before a checkpoint."""
-        first = max(0, mark - WINDOW)
-        strips = self.strips.only(slice(first, mark))
-        suns = self.suns[first:mark]
+        All of the checkpoint's `window` must be there.
+        """
+        rows = [self.row[place] for place in window(mark)]
+        strips = self.strips.only(np.array(rows))
+        suns = [self.suns[row] for row in rows]
         sights = [
-            sight_of(self.block, self.sidings, o.scene.acquired.date())
-            for o in self.usable[first:mark]
+            sight_of(self.block, self.sidings, self.usable[row].scene.acquired.date())
+            for row in rows
         ]
         kind = cross_sections(self.block)
-        if mark - first >= LEAST_DATES:
+        if len(rows) >= LEAST_DATES:
             look, weight = concentrated(strips)
         else:
             look = spatial_look(strips.values.astype(np.float64), kind)
@@ -184,7 +174,7 @@ class LengthCounter:
         trials = run_trials(scorer, strips, scored, suns, sights[-1].allowed, self._seed(mark))
         capacity = self._capacity(sights[-1])
         fits = tuple(calibrate(trials, u, capacity[u]) for u in range(len(self.ids)))
-        return _Knowledge(scorer, fits, self._state(empty, scored, mark - first))
+        return Knowledge(scorer, fits, self._state(empty, scored, len(rows)))
 
     @property
     def _sigma_m(self) -> float:
@@ -212,7 +202,7 @@ class LengthCounter:
             return BaselineState.MODE
         return BaselineState.DONOR
 
-    def _results(self, known: _Knowledge, scored: Scored, sight: Sight) -> list[UnitResult]:
+    def _results(self, known: Knowledge, scored: Scored, sight: Sight) -> list[UnitResult]:
         table = features(scored, known.scorer)
         seen = sight.visible & scored.seen[None, :]
         results = []

@@ -1,8 +1,16 @@
-"""Surveying a cube of class B or C: observations first, then counts block by block."""
+"""Surveying a cube of class B or C: how each scene looks on its own, then counts block by block.
+
+A scene is looked at once and remembered (`sightings`), and what a checkpoint has learnt of a block
+is kept as state, named by a digest of what it is learnt from. So a new scene costs the reading of
+its own tiles and one scoring, however long the history is; and what is missing or damaged is made
+again from the record, with equal bits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,15 +20,29 @@ from railwatch.detection import Detection, Occupancy, Strip
 from railwatch.detector.block import sight_of
 from railwatch.detector.each import Each, batched
 from railwatch.detector.fingerprint import detector_fingerprint
-from railwatch.detector.length import BURN_IN, LengthCounter, UnitResult
-from railwatch.detector.lookout import Lookout
-from railwatch.detector.observation import Observation
+from railwatch.detector.leg import Leg, Legs
+from railwatch.detector.length import (
+    BURN_IN,
+    WINDOW,
+    UnitResult,
+    checkpoint_of,
+    checkpoints,
+    window,
+)
+from railwatch.detector.observation import Observation, optical
+from railwatch.detector.sightings import Sightings, digest_of
 from railwatch.detector.tally import Heading, UnitNumbers, rows
 from railwatch.record import Record
 from railwatch.scene import Scene
 
-SCENES_A_UNIT = 4
+SCENES_AT_ONCE = 32
+"""Scenes looked at before the next decision: enough to keep workers busy."""
+STRETCH_BYTES = 96 << 20
+"""Strips held in memory from which on scenes are counted before more are looked at."""
 _NONE = np.zeros(0)
+
+Usable = Sequence[int]
+"""Numbers of a series' usable scenes, in order: a scene's place among them counts."""
 
 
 class LengthSurvey:
@@ -31,58 +53,157 @@ class LengthSurvey:
         record: Record,
         area: Area,
         cube_key: str,
-        scenes: Sequence[Scene],
+        scenes: Sequence[tuple[Scene, str]],
         level: ResolutionClass,
     ) -> None:
+        """Take scenes in order of acquisition, each with the digest of its pixels."""
         self.area = area
-        self.scenes = scenes
         self.level = level
-        self.lookout = Lookout.over(record, area, cube_key, scenes[:BURN_IN])
+        self.seen = Sightings(record, area, cube_key, scenes)
+        self._states = record.states
+        self._kind = f"knowledge/{digest_of(cube_key)}"
+
+    def inputs(self, each: Each) -> list[str]:
+        """For each scene the digest of what its count rests on.
+
+        That is the scenes up to it. Counts of the burn-in, which lasts until `BURN_IN` scenes are
+        usable, rest on all of it.
+        """
+        inputs = [""] * len(self.seen.scenes)
+        for series in self._series:
+            chain = ""
+            for i in series:
+                chain = inputs[i] = digest_of(chain, self.seen.rests_on[i])
+            early = self._burn_in(series, each)
+            for i in early:
+                inputs[i] = inputs[early[-1]]
+        return inputs
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
-        """Detect scenes by their number in the cube."""
-        seen: dict[str, Observation] = {}
-        for _, batch in each(self.lookout.observe, batched(self.scenes, SCENES_A_UNIT)):
-            seen |= {one.scene.id: one for one in batch}
-        observations = [seen[scene.id] for scene in self.scenes]
-        usable = [o.scene.id for o in observations if o.refusal is None]
-        place = {scene_id: index for index, scene_id in enumerate(usable)}
-        indices = [place[self.scenes[i].id] for i in wanted if self.scenes[i].id in place]
-        counters = [
-            LengthCounter(
-                block, self.area.sidings, self.level, self.scenes[0].gsd_m, observations, number
-            )
-            for number, block in enumerate(self.lookout.blocks)
+        """Detect scenes by their number in the cube, each as soon as all its blocks are counted."""
+        names: set[str] = set()
+        learnt = False
+        for series in self._series:
+            usable: list[int] = []
+            for stretch in self._stretches(series, set(wanted), usable, each):
+                yield from ((i, self._refused(i)) for i in stretch if not self.seen.usable(i))
+                legs = self._legs([i for i in stretch if self.seen.usable(i)], usable)
+                learnt |= any(leg.known is None for leg in legs)
+                yield from self._counted(legs, usable, each)
+                self.seen.release(usable[:-WINDOW])
+            if usable:
+                names |= self._names(usable)
+        if learnt:
+            self._states.drop_others(self._kind, names)
+
+    @cached_property
+    def _series(self) -> list[list[int]]:
+        """Numbers of the scenes that can be compared: those that show the same bands."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for i, scene in enumerate(self.seen.scenes):
+            found.setdefault(optical(scene.bands), []).append(i)
+        return list(found.values())
+
+    def _burn_in(self, series: Sequence[int], each: Each) -> list[int]:
+        """Numbers of the scenes until enough are usable, or of all."""
+        early: list[int] = []
+        usable = 0
+        for batch in batched(series, SCENES_AT_ONCE):
+            self.seen.look(batch, each)
+            for i in batch:
+                early.append(i)
+                usable += self.seen.usable(i)
+                if usable == BURN_IN:
+                    return early
+        return early
+
+    def _stretches(
+        self, series: Sequence[int], wanted: set[int], usable: list[int], each: Each
+    ) -> Iterator[list[int]]:
+        """Wanted scenes in order, as many at a time as memory bears; `usable` grows up to them.
+
+        The burn-in is never cut: its counts rest on all of it.
+        """
+        stretch: list[int] = []
+        for batch in batched(series, SCENES_AT_ONCE):
+            self.seen.look(batch, each)
+            usable += [i for i in batch if self.seen.usable(i)]
+            stretch += [i for i in batch if i in wanted]
+            if len(usable) >= BURN_IN and len(stretch) * self._scene_bytes >= STRETCH_BYTES:
+                yield stretch
+                stretch = []
+        if stretch:
+            yield stretch
+
+    @cached_property
+    def _scene_bytes(self) -> int:
+        """Strips of one scene."""
+        samples = sum(len(b.offset) * len(b.chainage) for b in self.seen.lookout.blocks)
+        return max(1, 4 * samples * max(len(optical(s.bands)) for s in self.seen.scenes))
+
+    # Legs
+
+    def _legs(self, wanted: Sequence[int], usable: Usable) -> list[Leg]:
+        """Cut usable scenes into what is handed to workers, with the state or what makes it."""
+        place = {number: index for index, number in enumerate(usable)}
+        runs: dict[int, list[int]] = {}
+        for number in wanted:
+            runs.setdefault(checkpoint_of(place[number], len(usable)), []).append(place[number])
+        known = {
+            (mark, block): self._states.get(self._name(usable, mark, block))
+            for mark in runs
+            for block in range(len(self.seen.lookout.blocks))
+        }
+        needed = {index for run in runs.values() for index in run}
+        needed |= {i for (mark, _), data in known.items() if data is None for i in window(mark)}
+        self.seen.hold(usable[index] for index in sorted(needed))
+        return [
+            self._leg(usable, (mark, block), runs[mark], data)
+            for (mark, block), data in known.items()
         ]
-        found: dict[tuple[int, int], list[UnitResult]] = {}
-        for number, counter in enumerate(counters):
-            units = counter.segments(indices)
-            for unit, results in each(counter.count, units):
-                found |= {
-                    (number, index): result for index, result in zip(unit, results, strict=True)
-                }
-        for i in wanted:
-            one = observations[i]
-            if one.refusal is not None:
-                yield i, self._refused(one)
-                continue
-            blocks = [found[number, place[one.scene.id]] for number in range(len(counters))]
-            yield i, self._counted(one, blocks)
 
-    def _heading(self, one: Observation) -> Heading:
-        return Heading(
-            self.area.id,
-            one.scene,
-            self.level,
-            self.area.sidings.digest,
-            detector_fingerprint(),
-            one.clear_fraction,
-            one.registration,
-        )
+    def _leg(
+        self, usable: Usable, at: tuple[int, int], run: Sequence[int], known: bytes | None
+    ) -> Leg:
+        mark, block = at
+        learnt_from = window(mark) if known is None else ()
+        observations = {}
+        for index in sorted({*run, *learnt_from}):
+            one = self.seen[usable[index]]
+            observations[index] = replace(one, strips=(one.strips[block],))
+        return Leg(block, mark, self._name(usable, mark, block), known, tuple(run), observations)
 
-    def _counted(self, one: Observation, blocks: list[list[UnitResult]]) -> Detection:
+    def _name(self, usable: Usable, mark: int, block: int) -> str:
+        """Name of what a checkpoint knows of a block: a digest of all it is learnt from."""
+        scenes = (self.seen.rests_on[usable[index]] for index in window(mark))
+        return f"{self._kind}/{digest_of(str(block), str(mark), *scenes)}"
+
+    def _names(self, usable: Usable) -> set[str]:
+        """Names of all that a series' checkpoints know."""
+        return {
+            self._name(usable, mark, block)
+            for mark in checkpoints(len(usable))
+            for block in range(len(self.seen.lookout.blocks))
+        }
+
+    def _counted(
+        self, legs: Sequence[Leg], usable: Usable, each: Each
+    ) -> Iterator[tuple[int, Detection]]:
+        lookout = self.seen.lookout
+        found: dict[int, dict[int, list[UnitResult]]] = {}
+        for leg, results in each(Legs(lookout, self.level, self._states).count, legs):
+            for index, units in results.items():
+                blocks = found.setdefault(index, {})
+                blocks[leg.block] = units
+                if len(blocks) == len(lookout.blocks):
+                    yield usable[index], self._detection(usable[index], found.pop(index))
+
+    # Rows
+
+    def _detection(self, number: int, blocks: Mapping[int, list[UnitResult]]) -> Detection:
         """Put together what the blocks say of a usable scene."""
-        units = [unit for block in blocks for unit in block]
+        one = self.seen[number]
+        units = [unit for block in sorted(blocks) for unit in blocks[block]]
         numbers = [
             UnitNumbers(u.id, u.cars, u.metres, u.visible_m, u.total_m, u.state, u.refusal)
             for u in units
@@ -99,7 +220,7 @@ class LengthSurvey:
                 block.offset.astype(np.float32),
                 strip,
             )
-            for block, strip in zip(self.lookout.blocks, one.strips, strict=True)
+            for block, strip in zip(self.seen.lookout.blocks, one.strips, strict=True)
         )
         return Detection(
             one.scene.id,
@@ -107,12 +228,14 @@ class LengthSurvey:
             one.registration,
             occupancy,
             strips=strips,
+            sighting=self.seen.sighting(number),
         )
 
-    def _refused(self, one: Observation) -> Detection:
+    def _refused(self, number: int) -> Detection:
         """Give every unit of a scene that says nothing the scene's reason."""
+        one = self.seen[number]
         units = []
-        for block in self.lookout.blocks:
+        for block in self.seen.lookout.blocks:
             sight = sight_of(block, self.area.sidings, one.scene.acquired.date())
             for unit_id, members in block.units(each_siding=self.level is ResolutionClass.B):
                 visible = sum(sight.visible_m[m] for m in members)
@@ -120,4 +243,20 @@ class LengthSurvey:
                 units.append(
                     UnitNumbers(unit_id, _NONE, _NONE, visible, total, refusal=one.refusal)
                 )
-        return Detection(one.scene.id, rows(self._heading(one), units), one.registration)
+        return Detection(
+            one.scene.id,
+            rows(self._heading(one), units),
+            one.registration,
+            sighting=self.seen.sighting(number),
+        )
+
+    def _heading(self, one: Observation) -> Heading:
+        return Heading(
+            self.area.id,
+            one.scene,
+            self.level,
+            self.area.sidings.digest,
+            detector_fingerprint(),
+            one.clear_fraction,
+            one.registration,
+        )

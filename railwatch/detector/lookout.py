@@ -17,9 +17,18 @@ from railwatch.detector.observation import (
 )
 from railwatch.detector.registration import Reference
 from railwatch.grid import Grid
-from railwatch.record import Record
+from railwatch.record import Record, parcel
 from railwatch.scene import Scene
 from railwatch.store import Store
+
+
+@dataclass(frozen=True)
+class Bearings:
+    """What the scenes of a cube are held against; kept as state."""
+
+    corridor: Corridor
+    reference: tuple[tuple[str, ...], Reference] | None
+    """(bands, reference) to register to; None where no scene shows the land."""
 
 
 @dataclass(frozen=True)
@@ -29,30 +38,36 @@ class Lookout:
     store: Store
     area: Area
     grid: Grid
-    reference: tuple[tuple[str, ...], Reference] | None
+    bearings: Bearings | None = None
+    """None where scenes are not registered."""
 
     @classmethod
-    def over(cls, record: Record, area: Area, cube_key: str, first: Sequence[Scene]) -> Lookout:
-        """Set up with the cube's first scenes as reference."""
-        bare = cls(record.store, area, record.footprint(cube_key).grid, None)
-        rasters = (record.raster(scene.id)[1] for scene in first)
-        reference = reference_from(
-            [(raster.bands, raster) for raster in rasters], bare.corridor, bare.grid.gsd_m
-        )
-        return cls(bare.store, area, bare.grid, reference)
+    def over(
+        cls, record: Record, area: Area, cube_key: str, first: Sequence[Scene], name: str
+    ) -> Lookout:
+        """Set up with the cube's first scenes as reference; `name` says what it is made from."""
+        bare = cls(record.store, area, record.footprint(cube_key).grid)
+        data = record.states.get(name)
+        if data is None:
+            corridor = corridor_of(bare.grid, bare.blocks, bare.grid.gsd_m)
+            rasters = (record.raster(scene.id)[1] for scene in first)
+            reference = reference_from(
+                [(raster.bands, raster) for raster in rasters], corridor, bare.grid.gsd_m
+            )
+            data = parcel.packed(Bearings(corridor, reference))
+            record.states.put(name, data)
+        return cls(bare.store, area, bare.grid, parcel.unpacked(Bearings, data))
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """Blocks of counted tracks; main lines are watched by nobody here."""
         return tuple(b for b in blocks_of(self.area.sidings, self.grid.gsd_m) if b.group.counted)
 
-    @cached_property
-    def corridor(self) -> Corridor:
-        """Pixels by what they are to the tracks."""
-        return corridor_of(self.grid, self.blocks, self.grid.gsd_m)
-
     def observe(self, scenes: tuple[Scene, ...]) -> list[Observation]:
         """Look at a few scenes."""
+        if self.bearings is None:
+            raise ValueError(f"{self.area.id}: a lookout without bearings cannot look at scenes")
+        corridor, reference = self.bearings.corridor, self.bearings.reference
         with Record.open(self.store, self.area.id) as record:
             return [
                 observe(
@@ -60,8 +75,8 @@ class Lookout:
                     record.raster(scene.id)[1],
                     self.grid,
                     self.blocks,
-                    self.corridor,
-                    self.reference,
+                    corridor,
+                    reference,
                 )
                 for scene in scenes
             ]

@@ -70,6 +70,11 @@ class Observation:
     """One a block: (band, offset, cell) float32, NaN where not clear; empty if refused."""
 
 
+def optical(bands: Sequence[str]) -> tuple[str, ...]:
+    """Bands of a scene that its strips show."""
+    return tuple(band for band in OPTICAL if band in bands)
+
+
 def corridor_of(grid: Grid, blocks: Sequence[Block], gsd_m: float) -> Corridor:
     """Mark pixels within about two pixels of a track, and those well away from all."""
     rows, cols = grid.shape
@@ -178,7 +183,7 @@ def observe(
     reference: tuple[tuple[str, ...], Reference] | None,
 ) -> Observation:
     """Look at one scene along the tracks."""
-    bands = tuple(b for b in OPTICAL if b in raster.bands)
+    bands = optical(raster.bands)
     clear = clear_pixels(raster, corridor)
     share = float(clear[corridor.track].mean()) if corridor.track.any() else 0.0
 

@@ -23,6 +23,7 @@ from railwatch.detector.energy import track_samples
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.length import BURN_IN
 from railwatch.detector.lookout import Lookout
+from railwatch.detector.sightings import digest_of
 from railwatch.detector.strip_sampling import sample
 from railwatch.detector.tally import Heading, UnitNumbers, rows
 from railwatch.record import Record
@@ -41,10 +42,26 @@ _NONE = np.zeros(0)
 class PresenceSurvey:
     """Detects radar scenes, each against earlier ones of its own orbit."""
 
-    def __init__(self, record: Record, area: Area, cube_key: str, scenes: Sequence[Scene]) -> None:
+    def __init__(
+        self, record: Record, area: Area, cube_key: str, scenes: Sequence[tuple[Scene, str]]
+    ) -> None:
+        """Take scenes in order of acquisition, each with the digest of its pixels."""
         self.area = area
-        self.scenes = scenes
-        self.lookout = Lookout(record.store, area, record.footprint(cube_key).grid, None)
+        self.scenes = tuple(scene for scene, _ in scenes)
+        self._pixels = tuple(pixels for _, pixels in scenes)
+        self.lookout = Lookout(record.store, area, record.footprint(cube_key).grid)
+
+    def inputs(self, _each: Each) -> list[str]:
+        """For each scene the digest of what its count rests on: the scenes up to it.
+
+        Counts of the burn-in rest on all of it.
+        """
+        chain, inputs = self.area.sidings.digest, []
+        for pixels in self._pixels:
+            chain = digest_of(chain, pixels)
+            inputs.append(chain)
+        first = inputs[min(BURN_IN, len(inputs)) - 1]
+        return [first if i < BURN_IN else chain for i, chain in enumerate(inputs)]
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube."""

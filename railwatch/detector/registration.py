@@ -10,6 +10,7 @@ warped; the shift is added where strips are sampled.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ MIN_CORRELATION = 0.5
 """A tie window whose content changed more than this says nothing about the shift."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reference:
     """Pixels every scene of a cube is registered to."""
 
@@ -42,7 +43,7 @@ class Reference:
     """(y, x) bool, True away from the tracks."""
     gsd_m: float
 
-    @property
+    @cached_property
     def textured(self) -> bool:
         """Whether enough windows hold texture to register anything at all."""
         flat = _highpass(self.bands[0], np.isfinite(self.bands[0]) & self.outside)

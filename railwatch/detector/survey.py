@@ -1,13 +1,13 @@
 """A survey: counting every scene of an area's record that has no count resting on today's inputs.
 
-Work is cut into units that any worker can do from the record alone; results are put together and
-written in one transaction. A scene's inputs are the scenes up to it (and the burn-in), so a scene
-that arrives late makes exactly the later ones be counted again.
+Work is cut into units that any worker can do; results are put together and written in transactions
+of bounded size. A class's survey knows what a count of its kind rests on: single cars on their own
+scene, lengths on the scenes up to theirs, so that a late scene makes exactly the later ones be
+counted again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +19,6 @@ from railwatch.detection import Detection
 from railwatch.detector.car_survey import CarSurvey
 from railwatch.detector.each import Each, here
 from railwatch.detector.fingerprint import detector_fingerprint
-from railwatch.detector.length import BURN_IN
 from railwatch.detector.length_survey import LengthSurvey
 from railwatch.detector.presence_survey import PresenceSurvey
 from railwatch.detector.resolution import resolution_class
@@ -27,6 +26,9 @@ from railwatch.record import Record, SceneEntry, Status
 from railwatch.scene import Scene
 
 log = logging.getLogger(__name__)
+
+TRANSACTION_BYTES = 64 << 20
+"""Evidence from which on what was found is committed before the rest: bounds memory."""
 
 
 def _quietly(_scenes: int) -> None:
@@ -51,21 +53,31 @@ def detect_area(
     advance
         Called with the number of scenes done since it was last called.
     """
-    done: list[Detection] = []
     known = record.inputs(area.sidings.digest, detector_fingerprint())
+    counted = 0
     for cube_key, entries in _by_cube(record).items():
-        inputs = _inputs(entries, area.sidings.digest)
+        survey = _survey_of(record, area, cube_key, entries)
+        inputs = survey.inputs(each)
         wanted = [i for i, e in enumerate(entries) if known.get(e.item_id) != inputs[i]]
         advance(len(entries) - len(wanted))
         if not wanted:
             continue
         log.info("%s: %s: counting %d of %d scenes", area.id, cube_key, len(wanted), len(entries))
-        survey = _survey_of(record, area, cube_key, entries)
+        done: list[Detection] = []
         for i, found in survey.detections(wanted, each):
             done.append(replace(found, inputs=inputs[i]))
             advance(1)
-    record.put_detections(area.sidings.digest, detector_fingerprint(), done)
-    return len(done)
+            if sum(_bytes(one) for one in done) >= TRANSACTION_BYTES:
+                record.put_detections(area.sidings.digest, detector_fingerprint(), done)
+                counted, done = counted + len(done), []
+        record.put_detections(area.sidings.digest, detector_fingerprint(), done)
+        counted += len(done)
+    return counted
+
+
+def _bytes(found: Detection) -> int:
+    """Size of the evidence of a scene."""
+    return sum(strip.values.nbytes for strip in found.strips)
 
 
 def detect_scene(record: Record, area: Area, scene_id: str) -> Detection:
@@ -93,19 +105,12 @@ def _by_cube(record: Record) -> dict[str, list[SceneEntry]]:
     return dict(sorted(cubes.items()))
 
 
-def _inputs(entries: Sequence[SceneEntry], siding_set: str) -> list[str]:
-    """For each scene the digest of the scenes its count rests on."""
-    chain = hashlib.sha256(siding_set.encode())
-    prefix = []
-    for entry in entries:
-        chain.update(f"{entry.item_id}/{entry.change}/{entry.checksum}".encode())
-        prefix.append(chain.hexdigest()[:16])
-    first = prefix[min(BURN_IN, len(prefix)) - 1]
-    return [first if i < BURN_IN else prefix[i] for i in range(len(entries))]
-
-
 class Survey(Protocol):
     """Detects scenes of one cube, by resolution class."""
+
+    def inputs(self, each: Each) -> Sequence[str]:
+        """For each scene the digest of what its count rests on; may look at scenes to tell."""
+        ...
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube, in any order."""
@@ -114,14 +119,15 @@ class Survey(Protocol):
 
 def _survey_of(record: Record, area: Area, cube_key: str, entries: Sequence[SceneEntry]) -> Survey:
     """Choose how a cube is detected: what its GSD and bands let physics say."""
-    scenes = tuple(_scene(entry) for entry in entries)
-    level = resolution_class(scenes[0].gsd_m, scenes[0].bands)
+    scenes = tuple((_scene(entry), _pixels(entry)) for entry in entries)
+    first, _ = scenes[0]
+    level = resolution_class(first.gsd_m, first.bands)
     if level is ResolutionClass.A:
         return CarSurvey(record.store, area, scenes)
     if level is ResolutionClass.D:
         return PresenceSurvey(record, area, cube_key, scenes)
     if level is None:
-        raise ValueError(f"{cube_key}: nothing can be counted at {scenes[0].gsd_m:g} m")
+        raise ValueError(f"{cube_key}: nothing can be counted at {first.gsd_m:g} m")
     return LengthSurvey(record, area, cube_key, scenes, level)
 
 
@@ -129,3 +135,8 @@ def _scene(entry: SceneEntry) -> Scene:
     if entry.scene is None:
         raise ValueError(f"{entry.item_id}: an ingested scene has no metadata")
     return entry.scene
+
+
+def _pixels(entry: SceneEntry) -> str:
+    """Name a scene's metadata and pixels as they are in the record."""
+    return f"{entry.item_id}/{entry.change}/{entry.footprint}/{entry.checksum}"

@@ -3,7 +3,7 @@
 from railwatch.record.entry import SceneEntry, Status
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch, Ticket, Written
-from railwatch.record.state import State
+from railwatch.record.state import States
 from railwatch.record.truth import Ingested, Plan, Record
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Plan",
     "Record",
     "SceneEntry",
-    "State",
+    "States",
     "Status",
     "Ticket",
     "Written",

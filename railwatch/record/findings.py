@@ -22,7 +22,7 @@ import numpy.typing as npt
 import zarr
 from numpy.dtypes import StringDType
 
-from railwatch.detection import Detection
+from railwatch.detection import Detection, Sighting
 from railwatch.record import chunk, evidence, wording
 from railwatch.record.repository import SLOTS
 
@@ -43,6 +43,7 @@ class Finding:
     strips: str | None
     inputs: str
     """Digest of the scenes the findings rest on."""
+    sighting: Sighting | None = None
 
 
 def path_of(siding_set: str, detector: str) -> str:
@@ -65,6 +66,7 @@ def index(store: Any, path: str) -> dict[str, Finding]:
             said["occupancy"],
             said["strips"],
             said["inputs"],
+            Sighting(*said["sighting"]) if "sighting" in said else None,
         )
         for slot, said in enumerate(found)
     }
@@ -89,12 +91,15 @@ def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
                 place = evidence.ensure(store, f"{path}/{kind}", packed)
                 chunks |= [evidence.encoded(place, slot, packed)]
                 places[kind] = place
-        said = {
+        said: dict[str, Any] = {
             "id": detection.scene_id,
             "registration": wording.registration_to_json(detection.registration),
             "inputs": detection.inputs,
             **places,
         }
+        if detection.sighting is not None:
+            one = detection.sighting
+            said["sighting"] = [one.rests_on, one.usable, one.said]
         rows[slot] = (
             json.dumps(said, ensure_ascii=False),
             wording.counts_to_json(detection.counts),

@@ -1,58 +1,57 @@
-"""State: named arrays that save work and can be rebuilt from the cubes at any time.
+"""State: parcels that save work and can be made again from the record at any time.
 
-Baselines and registration references live here. Each is written over whole.
+A parcel is one object beside the record's repository, named by a digest of all it was made from:
+`records/{area}/state/{kind}/{digest}`. So a name that is there is right, whoever wrote it; there
+is nothing to commit, to merge or to invalidate (docs/decisions/0060). It is a cache, never a truth:
+what is lost or damaged is made again, with equal bits.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import zarr
+from railwatch.errors import StoreError
+from railwatch.record import parcel
+from railwatch.store import Store
 
-from railwatch.record import chunk
-
-CHUNK_BYTES = 8 << 20
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """Named arrays with a few words about them."""
+@dataclass(frozen=True, slots=True)
+class States:
+    """State of one area; can be pickled to a worker."""
 
-    name: str
-    """Path below `state`, names joined by '/'."""
-    arrays: Mapping[str, npt.NDArray[Any]]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values, e.g. the digests the arrays were made from."""
+    store: Store
+    area_id: str
 
+    def get(self, name: str) -> bytes | None:
+        """Return a parcel; None where there is none, or what is there is damaged."""
+        key = self._key(name)
+        try:
+            data = self.store.get(key)
+        except KeyError:
+            return None
+        if not parcel.whole(data):
+            log.warning("%s is damaged and made again", key)
+            return None
+        return data
 
-def write(store: Any, state: State) -> None:
-    """Put a state in place of the one of that name."""
-    root = zarr.open_group(store, mode="a")
-    group = root.create_group(f"state/{state.name}", overwrite=True)
-    group.attrs.update(dict(state.attrs))
-    for name, array in state.arrays.items():
-        if array.ndim == 0:
-            raise ValueError(f"{state.name}/{name}: a single number belongs in attrs")
-        row_bytes = array.itemsize * math.prod(array.shape[1:])
-        rows = min(len(array), CHUNK_BYTES // max(1, row_bytes))
-        group.create_array(
-            name,
-            data=np.ascontiguousarray(array),
-            chunks=tuple(max(1, n) for n in (rows, *array.shape[1:])),
-            compressors=chunk.codecs(array.dtype),
-        )
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a parcel; where it cannot be kept it will be made again."""
+        try:
+            self.store.put(self._key(name), data)
+        except StoreError as exc:
+            log.warning("%s: state of %s is not kept: %s", self.area_id, name, exc)
 
+    def drop_others(self, kind: str, names: Collection[str]) -> None:
+        """Remove what is below `kind` and not among `names`: state of another past."""
+        prefix = self._key(kind)
+        wanted = {self._key(name) for name in names}
+        for key in list(self.store.list(prefix)):
+            if key not in wanted:
+                self.store.delete(key)
 
-def read(store: Any, name: str) -> State | None:
-    """Return the state of a name; None where there is none."""
-    path = f"state/{name}"
-    if path not in zarr.open_group(store, mode="r"):
-        return None
-    group = zarr.open_group(store, path=path, mode="r")
-    arrays = {name: np.asarray(array[:]) for name, array in group.arrays()}
-    return State(name, arrays, dict(group.attrs))
+    def _key(self, name: str) -> str:
+        return f"records/{self.area_id}/state/{name}"

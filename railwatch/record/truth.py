@@ -20,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.count import Car, Count
-from railwatch.detection import Detection, Occupancy, Registration, Strip
+from railwatch.detection import Detection, Occupancy, Registration, Sighting, Strip
 from railwatch.errors import IntegrityError, StoreError
 from railwatch.grid import Grid
-from railwatch.record import evidence, findings, imagery, layout, ledger, state, wording
+from railwatch.record import evidence, findings, imagery, layout, ledger, wording
 from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve, standing
 from railwatch.record.footprint import Footprint
 from railwatch.record.ingest import Batch
 from railwatch.record.repository import BRANCH, open_repository, tag, transact, translating
-from railwatch.record.state import State
+from railwatch.record.state import States
 from railwatch.record.upkeep import Upkeep
 from railwatch.scene import Scene, SceneRaster
 from railwatch.sources import Found
@@ -76,6 +76,8 @@ class Record:
         self._repository: Any = None
         self._session: Any = None
         self._seen: tuple[SceneEntry, ...] = ()
+        self._indices: dict[str, dict[str, findings.Finding]] = {}
+        """Findings of the snapshot that is read, by path."""
 
     @classmethod
     def open(cls, store: Store, area_id: str, *, write: bool = False) -> Record:
@@ -119,6 +121,11 @@ class Record:
         return f"Record({self._store.url!r}, {self.area_id!r})"
 
     @property
+    def states(self) -> States:
+        """What saves work and can be made again."""
+        return States(self._store, self.area_id)
+
+    @property
     def store(self) -> Store:
         """The store it lies in."""
         return self._store
@@ -132,6 +139,7 @@ class Record:
         self._session = None
         for name in ("_rows", "_entries", "_footprints_in_use"):
             self.__dict__.pop(name, None)
+        self._indices.clear()
         if self._repository is not None:
             with translating(self._prefix):
                 self._session = self._repository.readonly_session(BRANCH)
@@ -303,10 +311,8 @@ class Record:
         siding_set: str,
         detector: str,
         detections: Sequence[Detection],
-        *,
-        states: Sequence[State] = (),
     ) -> str:
-        """Write what a detector found, with the state it left, in one transaction.
+        """Write what a detector found in one transaction.
 
         Scenes that were counted before are written over. When every scene that counts has its
         findings, the snapshot is tagged with the state digest. Returns the snapshot's id.
@@ -316,9 +322,7 @@ class Record:
         def change(session: Any) -> bool:
             if detections:
                 findings.write(session.store, path, detections)
-            for one in states:
-                state.write(session.store, one)
-            return bool(detections or states)
+            return bool(detections)
 
         snapshot = transact(self._writer(), f"detect {len(detections)} scenes", change)
         self.refresh()
@@ -348,6 +352,11 @@ class Record:
         """Return the digest of what each scene's findings rest on, by scene id."""
         return {i: f.inputs for i, f in self._findings(siding_set, detector).items()}
 
+    def sightings(self, siding_set: str, detector: str) -> dict[str, Sighting]:
+        """Return how scenes looked on their own, by scene id, of those it was kept of."""
+        found = self._findings(siding_set, detector)
+        return {i: f.sighting for i, f in found.items() if f.sighting is not None}
+
     def occupancy(
         self, siding_set: str, detector: str, scene_ids: Sequence[str] | None = None
     ) -> dict[str, tuple[Occupancy, ...]]:
@@ -371,24 +380,6 @@ class Record:
                 {i: (f.strips, f.slot) for i, f in found.items() if f.strips}, scene_ids
             )
         }
-
-    def put_state(self, kept: State) -> str:
-        """Write a state over the one of its name; return the snapshot's id."""
-
-        def change(session: Any) -> bool:
-            state.write(session.store, kept)
-            return True
-
-        snapshot = transact(self._writer(), f"state {kept.name}", change)
-        self.refresh()
-        return snapshot
-
-    def get_state(self, name: str) -> State | None:
-        """Return the state of a name; None where there is none."""
-        if self._session is None:
-            return None
-        with translating(name):
-            return state.read(self._session.store, name)
 
     def upkeep(self) -> Upkeep:
         """Look after what is stored: find what is damaged, put it aside, remove leftovers."""
@@ -420,8 +411,10 @@ class Record:
         if self._session is None:
             return {}
         path = findings.path_of(siding_set, detector)
-        with translating(path):
-            found = findings.index(self._session.store, path)
+        if path not in self._indices:
+            with translating(path):
+                self._indices[path] = findings.index(self._session.store, path)
+        found = self._indices[path]
         counting = (e.item_id for e in self.entries() if e.status is Status.INGESTED)
         return {scene_id: found[scene_id] for scene_id in counting if scene_id in found}
 

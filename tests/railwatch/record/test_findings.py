@@ -7,7 +7,7 @@ import pytest
 
 from railwatch.count import BaselineState, Car, Count, Refusal, ResolutionClass
 from railwatch.detection import Detection, Occupancy, Registration, Strip
-from railwatch.record import Ingested, Record, State
+from railwatch.record import Ingested, Record
 from railwatch.testing.made import made_footprint, made_raster, made_scene, seed_of
 
 SIDINGS, DETECTOR = "0123456789ab", "c-1/x"
@@ -160,22 +160,3 @@ def test_a_state_is_tagged_once_every_scene_has_its_findings(record, scenes, sto
         assert past.state_digest(SIDINGS) == digest != reader.state_digest(SIDINGS)
         assert len(past.counts(SIDINGS, DETECTOR)) == 6
     assert record.tag_state(SIDINGS) == record.tag_state(SIDINGS) == record.state_digest(SIDINGS)
-
-
-def test_state_is_written_over_whole_and_read_back(record):
-    """Arrays of any type and attributes come back; a second write leaves nothing of the first."""
-    first = {"a": np.arange(6, dtype=np.int32).reshape(2, 3), "b": np.zeros(0, np.float64)}
-    record.put_state(State("baseline/x", first, {"scenes": ["day-0"], "n": 1}))
-    kept = record.get_state("baseline/x")
-    assert kept is not None
-    np.testing.assert_equal(dict(kept.arrays), first)
-    assert kept.attrs == {"scenes": ["day-0"], "n": 1}
-    record.put_detections(
-        SIDINGS, DETECTOR, [], states=[State("baseline/x", {"c": np.ones((2, 2), np.float32)})]
-    )
-    again = record.get_state("baseline/x")
-
-    assert again is not None
-    assert list(again.arrays) == ["c"]
-    assert again.attrs == {}
-    assert record.get_state("nothing") is None
