@@ -55,12 +55,14 @@ class LengthSurvey:
         cube_key: str,
         scenes: Sequence[tuple[Scene, str]],
         level: ResolutionClass,
+        *,
+        remembering: bool = True,
     ) -> None:
         """Take scenes in order of acquisition, each with the digest of its pixels."""
         self.area = area
         self.level = level
-        self.seen = Sightings(record, area, cube_key, scenes)
-        self._states = record.states
+        self._states = replace(record.states, kept=remembering)
+        self.seen = Sightings(record, area, cube_key, scenes, self._states)
         self._kind = f"knowledge/{digest_of(cube_key)}"
 
     def inputs(self, each: Each) -> list[str]:
@@ -81,7 +83,6 @@ class LengthSurvey:
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube, each as soon as all its blocks are counted."""
-        names: set[str] = set()
         learnt = False
         for series in self._series:
             usable: list[int] = []
@@ -91,10 +92,8 @@ class LengthSurvey:
                 learnt |= any(leg.known is None for leg in legs)
                 yield from self._counted(legs, usable, each)
                 self.seen.release(usable[:-WINDOW])
-            if usable:
-                names |= self._names(usable)
         if learnt:
-            self._states.drop_others(self._kind, names)
+            self._states.drop_others(self._kind, self._names())
 
     @cached_property
     def _series(self) -> list[list[int]]:
@@ -125,7 +124,10 @@ class LengthSurvey:
         The burn-in is never cut: its counts rest on all of it.
         """
         stretch: list[int] = []
+        last = max(wanted & set(series), default=-1)
         for batch in batched(series, SCENES_AT_ONCE):
+            if batch[0] > last and len(usable) >= BURN_IN:
+                break
             self.seen.look(batch, each)
             usable += [i for i in batch if self.seen.usable(i)]
             stretch += [i for i in batch if i in wanted]
@@ -178,13 +180,17 @@ class LengthSurvey:
         scenes = (self.seen.rests_on[usable[index]] for index in window(mark))
         return f"{self._kind}/{digest_of(str(block), str(mark), *scenes)}"
 
-    def _names(self, usable: Usable) -> set[str]:
-        """Names of all that a series' checkpoints know."""
-        return {
-            self._name(usable, mark, block)
-            for mark in checkpoints(len(usable))
-            for block in range(len(self.seen.lookout.blocks))
-        }
+    def _names(self) -> set[str]:
+        """Names of all that the checkpoints of what was looked at know."""
+        names: set[str] = set()
+        for series in self._series:
+            usable = [i for i in series if self.seen.known(i) and self.seen.usable(i)]
+            names |= {
+                self._name(usable, mark, block)
+                for mark in checkpoints(len(usable))
+                for block in range(len(self.seen.lookout.blocks))
+            }
+        return names
 
     def _counted(
         self, legs: Sequence[Leg], usable: Usable, each: Each

@@ -17,7 +17,7 @@ from railwatch.detector.observation import (
 )
 from railwatch.detector.registration import Reference
 from railwatch.grid import Grid
-from railwatch.record import Record, parcel
+from railwatch.record import Record, States, parcel
 from railwatch.scene import Scene
 from railwatch.store import Store
 
@@ -43,11 +43,17 @@ class Lookout:
 
     @classmethod
     def over(
-        cls, record: Record, area: Area, cube_key: str, first: Sequence[Scene], name: str
+        cls,
+        record: Record,
+        area: Area,
+        cube_key: str,
+        first: Sequence[Scene],
+        kept: tuple[States, str],
     ) -> Lookout:
-        """Set up with the cube's first scenes as reference; `name` says what it is made from."""
+        """Set up with the cube's first scenes as reference; `kept` is where, by what name."""
+        states, name = kept
         bare = cls(record.store, area, record.footprint(cube_key).grid)
-        data = record.states.get(name)
+        data = states.get(name)
         if data is None:
             corridor = corridor_of(bare.grid, bare.blocks, bare.grid.gsd_m)
             rasters = (record.raster(scene.id)[1] for scene in first)
@@ -55,7 +61,7 @@ class Lookout:
                 [(raster.bands, raster) for raster in rasters], corridor, bare.grid.gsd_m
             )
             data = parcel.packed(Bearings(corridor, reference))
-            record.states.put(name, data)
+            states.put(name, data)
         return cls(bare.store, area, bare.grid, parcel.unpacked(Bearings, data))
 
     @cached_property

@@ -17,7 +17,7 @@ from railwatch.detector.each import Each, batched
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.lookout import Lookout
 from railwatch.detector.observation import Observation
-from railwatch.record import Record, parcel
+from railwatch.record import Record, States, parcel
 from railwatch.scene import Scene
 
 SCENES_A_UNIT = 4
@@ -34,10 +34,16 @@ class Sightings:
     """Scenes of one cube by their number, in order of acquisition."""
 
     def __init__(
-        self, record: Record, area: Area, cube_key: str, scenes: Sequence[tuple[Scene, str]]
+        self,
+        record: Record,
+        area: Area,
+        cube_key: str,
+        scenes: Sequence[tuple[Scene, str]],
+        states: States,
     ) -> None:
-        """Take scenes, each with the digest of its pixels."""
+        """Take scenes, each with the digest of its pixels; nothing is remembered without state."""
         self._record = record
+        self._states = states
         self._area = area
         self._cube_key = cube_key
         self.scenes = tuple(scene for scene, _ in scenes)
@@ -48,19 +54,15 @@ class Sightings:
         """For each scene the digest of all that looking at it rests on."""
         self._held: dict[int, Observation] = {}
         """With strips."""
-        self._known = self._remembered()
+        self._known = self._remembered() if states.kept else {}
         """Of every scene that was looked at."""
 
     @cached_property
     def lookout(self) -> Lookout:
         """What looks at the scenes."""
         first = self.scenes[:REFERENCE_SCENES]
-        return Lookout.over(self._record, self._area, self._cube_key, first, self._bearings)
-
-    @property
-    def held_bytes(self) -> int:
-        """Strips in memory."""
-        return sum(strip.nbytes for one in self._held.values() for strip in one.strips)
+        kept = (self._states, self._bearings)
+        return Lookout.over(self._record, self._area, self._cube_key, first, kept)
 
     def look(self, numbers: Iterable[int], each: Each) -> None:
         """Look at those of the scenes that nobody has looked at."""
@@ -76,6 +78,10 @@ class Sightings:
             one = self._held[i]
             said = parcel.words(replace(one, strips=()), {"scene": one.scene})
             self._known[i] = Sighting(self.rests_on[i], one.refusal is None, said)
+
+    def known(self, number: int) -> bool:
+        """Whether a scene was looked at."""
+        return number in self._known
 
     def usable(self, number: int) -> bool:
         """Whether a scene that was looked at can be counted."""

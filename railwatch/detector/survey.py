@@ -91,9 +91,10 @@ def detect_scene(record: Record, area: Area, scene_id: str) -> Detection:
     for cube_key, entries in _by_cube(record).items():
         for i, entry in enumerate(entries):
             if entry.item_id == scene_id:
-                survey = _survey_of(record, area, cube_key, entries)
+                survey = _survey_of(record, area, cube_key, entries, remembering=False)
+                inputs = survey.inputs(here)
                 ((_, found),) = survey.detections([i], here)
-                return replace(found, inputs=_inputs(entries, area.sidings.digest)[i])
+                return replace(found, inputs=inputs[i])
     raise KeyError(scene_id)
 
 
@@ -117,8 +118,21 @@ class Survey(Protocol):
         ...
 
 
-def _survey_of(record: Record, area: Area, cube_key: str, entries: Sequence[SceneEntry]) -> Survey:
-    """Choose how a cube is detected: what its GSD and bands let physics say."""
+def _survey_of(
+    record: Record,
+    area: Area,
+    cube_key: str,
+    entries: Sequence[SceneEntry],
+    *,
+    remembering: bool = True,
+) -> Survey:
+    """Choose how a cube is detected: what its GSD and bands let physics say.
+
+    Parameters
+    ----------
+    remembering
+        Use what is kept of earlier surveys, and keep what this one learns.
+    """
     scenes = tuple((_scene(entry), _pixels(entry)) for entry in entries)
     first, _ = scenes[0]
     level = resolution_class(first.gsd_m, first.bands)
@@ -128,7 +142,7 @@ def _survey_of(record: Record, area: Area, cube_key: str, entries: Sequence[Scen
         return PresenceSurvey(record, area, cube_key, scenes)
     if level is None:
         raise ValueError(f"{cube_key}: nothing can be counted at {first.gsd_m:g} m")
-    return LengthSurvey(record, area, cube_key, scenes, level)
+    return LengthSurvey(record, area, cube_key, scenes, level, remembering=remembering)
 
 
 def _scene(entry: SceneEntry) -> Scene:

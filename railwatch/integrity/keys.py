@@ -43,7 +43,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.RECORD, rf"records/{_AREA}/(chunks|manifests|snapshots|transactions)/{_ID}"),
     (Kind.RECORD, rf"records/{_AREA}/(config\.yaml|overwritten/[^/]+)"),
     (Kind.REFERENCE, rf"records/{_AREA}/refs/(branch|tag)\.[^/]+/ref\.json(\.deleted)?"),
-    (Kind.NOTE, rf"records/{_AREA}/settled\.json"),
+    (Kind.NOTE, rf"records/{_AREA}/(settled\.json|state/[^/]+/.+)"),
     (Kind.POINTER, rf"areas/{_AREA}/latest\.json"),
     (Kind.MANIFEST, rf"areas/{_AREA}/history/[0-9a-f]{{16}}\.json"),
     (Kind.PUBLISHED, rf"areas/{_AREA}/publications/[0-9a-f]{{16}}/.+"),

@@ -25,9 +25,13 @@ class States:
 
     store: Store
     area_id: str
+    kept: bool = True
+    """False: nothing is found and nothing is kept, so that all is made from pixels."""
 
     def get(self, name: str) -> bytes | None:
         """Return a parcel; None where there is none, or what is there is damaged."""
+        if not self.kept:
+            return None
         key = self._key(name)
         try:
             data = self.store.get(key)
@@ -40,6 +44,8 @@ class States:
 
     def put(self, name: str, data: bytes) -> None:
         """Keep a parcel; where it cannot be kept it will be made again."""
+        if not self.kept:
+            return
         try:
             self.store.put(self._key(name), data)
         except StoreError as exc:
@@ -47,11 +53,28 @@ class States:
 
     def drop_others(self, kind: str, names: Collection[str]) -> None:
         """Remove what is below `kind` and not among `names`: state of another past."""
-        prefix = self._key(kind)
-        wanted = {self._key(name) for name in names}
-        for key in list(self.store.list(prefix)):
-            if key not in wanted:
-                self.store.delete(key)
+        if not self.kept:
+            return
+        for name in self._names(kind):
+            if name not in names:
+                self.drop(name)
+
+    def damaged(self) -> list[str]:
+        """Read everything that is kept, and name what is not as it was put."""
+        found = ((name, self.store.get(self._key(name))) for name in self._names())
+        return [name for name, data in found if not parcel.whole(data)]
+
+    def drop(self, name: str) -> None:
+        """Remove a parcel."""
+        self.store.delete(self._key(name))
+
+    def _names(self, kind: str = "") -> list[str]:
+        top = f"{self._top}/{kind}" if kind else self._top
+        return [key.removeprefix(f"{self._top}/") for key in self.store.list(top)]
+
+    @property
+    def _top(self) -> str:
+        return f"records/{self.area_id}/state"
 
     def _key(self, name: str) -> str:
-        return f"records/{self.area_id}/state/{name}"
+        return f"{self._top}/{name}"

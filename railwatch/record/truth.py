@@ -383,7 +383,9 @@ class Record:
 
     def upkeep(self) -> Upkeep:
         """Look after what is stored: find what is damaged, put it aside, remove leftovers."""
-        return Upkeep(self._repository, self._reader(), lambda: self._rows, self._writer)
+        return Upkeep(
+            self._repository, self._reader(), lambda: self._rows, self._writer, self.states
+        )
 
     # Inside
 

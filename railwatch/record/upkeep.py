@@ -16,9 +16,10 @@ from typing import Any
 import zarr
 
 from railwatch.errors import IntegrityError, StoreError
-from railwatch.record import evidence, findings, imagery, ledger, state, wording
+from railwatch.record import evidence, findings, imagery, ledger, wording
 from railwatch.record.entry import SceneEntry, Status, key_of, standing
 from railwatch.record.repository import transact, translating
+from railwatch.record.state import States
 
 LEAST_AGE = dt.timedelta(days=1)
 """Objects younger than this may belong to a transaction that is under way; an ingest commits every
@@ -63,8 +64,10 @@ class Upkeep:
         store: Any,
         rows: Callable[[], tuple[SceneEntry, ...]],
         writer: Callable[[], Any],
+        states: States,
     ) -> None:
         self._repository = repository
+        self._states = states
         self._store = store
         self._rows = rows
         self._writer = writer
@@ -89,9 +92,8 @@ class Upkeep:
         for path in self._groups("detections", 2):
             if problem := self._tried(path, _findings, path):
                 yield Flaw(FlawKind.FINDINGS, path, problem)
-        for name in self._states():
-            if problem := self._tried(name, state.read, name):
-                yield Flaw(FlawKind.STATE, name, problem)
+        for name in self._states.damaged():
+            yield Flaw(FlawKind.STATE, name, f"state {name} is not what was written")
         with translating("tags"):
             tags = sorted(self._repository.list_tags())
         for tag in tags:
@@ -111,7 +113,9 @@ class Upkeep:
             if one.row is not None
         ]
         groups = [one.name for one in flawed if one.kind is FlawKind.FINDINGS]
-        groups += [f"state/{one.name}" for one in flawed if one.kind is FlawKind.STATE]
+        for one in flawed:
+            if one.kind is FlawKind.STATE:
+                self._states.drop(one.name)
 
         def change(session: Any) -> bool:
             known = {key_of(row) for row in ledger.read(session.store)}
@@ -161,17 +165,6 @@ class Upkeep:
             for _ in range(depth):
                 paths = [f"{p}/{name}" for p in paths for name in sorted(root[p].group_keys())]  # type: ignore[union-attr]  # groups, as their parents say
         return paths
-
-    def _states(self) -> Iterator[str]:
-        """Names of states: groups below `state` that hold arrays or no group."""
-        pending = self._groups("state", 1)
-        while pending:
-            path = pending.pop(0)
-            below = self._groups(path, 1)
-            if below:
-                pending += below
-            else:
-                yield path.removeprefix("state/")
 
     def _past(self, _: Any, tag: str) -> None:
         """Read the ledger of a state that has a tag."""
