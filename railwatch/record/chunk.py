@@ -3,6 +3,10 @@
 Zarr's own pipeline costs about half a millisecond of CPU a chunk, more than encoding one of our
 tiles. The bytes are those that zarr's codecs make for the same array; tests read them with zarr.
 Each chunk ends with its CRC-32C, so a flipped bit is found by whoever reads it, zarr included.
+
+Neighbouring chunks of imagery lie together in shards as zarr's `sharding_indexed` codec lays them:
+one after the other, then where each one is. An object costs about 0.15 ms of CPU to write and a
+file or a request besides, more than encoding a tile.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ AT_ONCE = 128
 BYTES_AT_ONCE = 16 << 20
 
 _CRC_BYTES = 4
+_ABSENT = 2**64 - 1
+"""Offset and length of a chunk that a shard does not hold."""
 _LEVEL = 1
 _BLOSC = numcodecs.blosc.Blosc
 _SHUFFLE = {1: _BLOSC.NOSHUFFLE, 2: _BLOSC.BITSHUFFLE, 4: _BLOSC.BITSHUFFLE, 8: _BLOSC.BITSHUFFLE}
@@ -58,17 +64,46 @@ def encoded(part: npt.NDArray[Any], shape: tuple[int, ...], fill: float) -> byte
         full[tuple(slice(0, n) for n in part.shape)] = part
         part = full
     blosc = _BLOSC("lz4", _LEVEL, _SHUFFLE[part.dtype.itemsize])
-    said = bytes(blosc.encode(np.ascontiguousarray(part)))
+    return _with_crc(bytes(blosc.encode(np.ascontiguousarray(part))))
+
+
+def shard(chunks: Mapping[int, bytes], count: int) -> bytes:
+    """Lay encoded chunks, by their number in the shard of `count`, into one object."""
+    index = np.full((count, 2), _ABSENT, dtype="<u8")
+    start = 0
+    for number, said in chunks.items():
+        index[number] = start, len(said)
+        start += len(said)
+    return b"".join([*chunks.values(), _with_crc(index.tobytes())])
+
+
+def in_shard(said: bytes, count: int, where: str) -> dict[int, bytes]:
+    """Take a shard apart; `IntegrityError` where its index is not what was written."""
+    size = 16 * count + _CRC_BYTES
+    index = np.frombuffer(_without_crc(said[-size:], where), dtype="<u8").reshape(count, 2)
+    return {
+        number: said[start : start + length]
+        for number, (start, length) in enumerate(index.tolist())
+        if start != _ABSENT
+    }
+
+
+def _with_crc(said: bytes) -> bytes:
     return said + int(google_crc32c.value(said)).to_bytes(_CRC_BYTES, "little")
+
+
+def _without_crc(said: bytes, where: str) -> bytes:
+    body, crc = said[:-_CRC_BYTES], said[-_CRC_BYTES:]
+    if google_crc32c.value(body) != int.from_bytes(crc, "little"):
+        raise IntegrityError(f"{where}: stored bytes do not have the checksum they were given")
+    return body
 
 
 def decoded(
     said: bytes, shape: tuple[int, ...], dtype: npt.DTypeLike, where: str
 ) -> npt.NDArray[Any]:
     """Decode a chunk; `IntegrityError` where the bytes are not those that were written."""
-    body, crc = said[:-_CRC_BYTES], said[-_CRC_BYTES:]
-    if google_crc32c.value(body) != int.from_bytes(crc, "little"):
-        raise IntegrityError(f"{where}: stored bytes do not have the checksum they were given")
+    body = _without_crc(said, where)
     try:
         flat = np.frombuffer(numcodecs.blosc.decompress(body), dtype=dtype)
         return flat.reshape(shape)

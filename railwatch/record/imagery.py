@@ -3,10 +3,12 @@
     cubes/{cube key}                        attributes: footprint in use
     cubes/{cube key}/{footprint}            attributes: the footprint itself
     cubes/{cube key}/{footprint}/{bands}
-        values  (slot, band, y, x) uint16   chunks (1, all, 64, 64), fill 65535
+        values  (slot, band, y, x) uint16   chunks (1, all, 64, 64) in shards (1, all, 256, 256),
+                                            fill 65535
         mask    (slot, y, x) uint8          chunks (1, 256, 256), fill nodata
 
-A slot holds one scene, once. Tiles that are not wanted or hold no data are never written.
+A slot holds one scene, once. Tiles that are not wanted or hold no data are never written. Shards
+are read whole: what detectors and publications ask for is nearly always all of a scene.
 """
 
 from __future__ import annotations
@@ -27,12 +29,17 @@ from railwatch.record.footprint import Footprint
 from railwatch.record.repository import SLOTS
 from railwatch.scene import NODATA, MaskClass, SceneRaster
 
-MASK_PX = 4 * TILE_PX
+SHARD_TILES = 4
+"""Tiles along a side of a shard; blocks of a large scene begin at multiples of it."""
+SHARD_PX = MASK_PX = SHARD_TILES * TILE_PX
+IN_SHARD = SHARD_TILES**2
 
 Corner = tuple[int, int]
 """Tile row and column; of a block of a large scene, multiples of four."""
 Window = tuple[slice, slice]
 """Rows and columns, without steps."""
+_Place = tuple[int, Window, Window]
+"""Position of a slot, where a square lies in the window, and which part of it does."""
 
 
 def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ...]) -> bool:
@@ -49,6 +56,7 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
         "values",
         shape=(SLOTS, len(bands), rows, cols),
         chunks=(1, len(bands), TILE_PX, TILE_PX),
+        shards=(1, len(bands), SHARD_PX, SHARD_PX),
         dtype=np.uint16,
         fill_value=int(NODATA),
         compressors=chunk.codecs(np.uint16),
@@ -90,13 +98,14 @@ def footprint(store: Any, cube_key: str, digest: str) -> Footprint:
     return Footprint.from_json(said)
 
 
-def chunks_of(
+def encoded(
     place: tuple[str, int],
     raster: SceneRaster,
     tiles: npt.NDArray[np.bool_],
     corner: Corner = (0, 0),
-) -> dict[str, bytes]:
-    """Encode wanted tiles that hold data; the mask only where one of them is.
+    before: int = 0,
+) -> tuple[dict[str, bytes], int]:
+    """Encode wanted tiles that hold data, and the mask where one of them is.
 
     Parameters
     ----------
@@ -108,19 +117,45 @@ def chunks_of(
         Wanted tiles of the raster.
     corner
         Tile row and column of the cube where the raster begins.
+    before
+        Checksum of the blocks before this one.
+
+    Returns
+    -------
+    chunks
+        Shards of the values and chunks of the mask, by key.
+    checksum
+        As `checksum` gives it.
     """
-    chunks = dict(_value_chunks(place, raster, tiles, corner))
+    path, slot = place
+    shards: dict[str, dict[int, bytes]] = {}
+    crc = before
+    for y, x in _windows(tiles):
+        part = np.ascontiguousarray(raster.values[:, y, x])
+        crc = _extended(crc, part, raster.mask[y, x])
+        if (part != NODATA).any():
+            row, col = corner[0] + y.start // TILE_PX, corner[1] + x.start // TILE_PX
+            (down, inner_row), (right, inner_col) = (
+                divmod(row, SHARD_TILES),
+                divmod(col, SHARD_TILES),
+            )
+            held = shards.setdefault(f"{path}/values/c/{slot}/0/{down}/{right}", {})
+            held[inner_row * SHARD_TILES + inner_col] = chunk.encoded(
+                part, (len(part), TILE_PX, TILE_PX), int(NODATA)
+            )
+    chunks = {key: chunk.shard(held, IN_SHARD) for key, held in shards.items()}
     if chunks:
         chunks |= _mask_chunks(place, raster.mask, corner)
-    return chunks
+    return chunks, crc
 
 
 def move(source: Any, target: Any, path: str, slots: tuple[int, int], footprint: Footprint) -> None:
     """Copy one slot's chunks as they are to another slot of another session."""
     old, new = slots
-    keys = [f"{path}/values/c/{old}/0/{r}/{c}" for r, c in np.argwhere(footprint.tiles)]
-    rows, cols = (-(-n // MASK_PX) for n in footprint.grid.shape)
-    keys += [f"{path}/mask/c/{old}/{r}/{c}" for r in range(rows) for c in range(cols)]
+    rows, cols = (-(-n // SHARD_PX) for n in footprint.grid.shape)
+    places = [f"{r}/{c}" for r in range(rows) for c in range(cols)]
+    keys = [f"{path}/values/c/{old}/0/{place}" for place in places]
+    keys += [f"{path}/mask/c/{old}/{place}" for place in places]
     for key, said in chunk.get(source, keys):
         array, place = key.rsplit("/c/", 1)
         chunk.put(target, {f"{array}/c/{new}/{place.split('/', 1)[1]}": said})
@@ -162,11 +197,22 @@ def read_values(
     """Read (slot, band, y, x) uint16 of the slots given, in a window of rows and columns."""
     height, width = (part.stop - part.start for part in window)
     out = np.full((len(slots), bands, height, width), NODATA, dtype=np.uint16)
-    where = _places(f"{path}/values/c/{{slot}}/0/{{row}}/{{col}}", slots, window, TILE_PX)
-    for key, said in chunk.get(store, where):
-        i, inside, outside = where[key]
-        tile = chunk.decoded(said, (bands, TILE_PX, TILE_PX), np.uint16, key)
-        out[i, :, *inside] = tile[:, *outside]
+    wanted: dict[str, dict[int, _Place]] = {}
+    for i, slot in enumerate(slots):
+        for (row, col), inside, outside in _places(window, TILE_PX):
+            (down, inner_row), (right, inner_col) = (
+                divmod(row, SHARD_TILES),
+                divmod(col, SHARD_TILES),
+            )
+            held = wanted.setdefault(f"{path}/values/c/{slot}/0/{down}/{right}", {})
+            held[inner_row * SHARD_TILES + inner_col] = i, inside, outside
+    for key, said in chunk.get(store, wanted):
+        held = wanted[key]
+        for number, tile in chunk.in_shard(said, IN_SHARD, key).items():
+            if number in held:
+                i, inside, outside = held[number]
+                pixels = chunk.decoded(tile, (bands, TILE_PX, TILE_PX), np.uint16, key)
+                out[i, :, *inside] = pixels[:, *outside]
     return out
 
 
@@ -174,7 +220,11 @@ def read_mask(store: Any, path: str, slots: Sequence[int], window: Window) -> np
     """Read (slot, y, x) uint8 of the slots given, in a window of rows and columns."""
     height, width = (part.stop - part.start for part in window)
     out = np.full((len(slots), height, width), MaskClass.NODATA, dtype=np.uint8)
-    where = _places(f"{path}/mask/c/{{slot}}/{{row}}/{{col}}", slots, window, MASK_PX)
+    where = {
+        f"{path}/mask/c/{slot}/{row}/{col}": (i, inside, outside)
+        for i, slot in enumerate(slots)
+        for (row, col), inside, outside in _places(window, MASK_PX)
+    }
     for key, said in chunk.get(store, where):
         i, inside, outside = where[key]
         out[i, *inside] = chunk.decoded(said, (MASK_PX, MASK_PX), np.uint8, key)[outside]
@@ -185,21 +235,13 @@ def checksum(raster: SceneRaster, tiles: npt.NDArray[np.bool_], before: int = 0)
     """CRC-32C over values and mask of the wanted tiles, row by row, going on from `before`."""
     crc = before
     for y, x in _windows(tiles):
-        crc = google_crc32c.extend(crc, raster.values[:, y, x].tobytes())
-        crc = google_crc32c.extend(crc, raster.mask[y, x].tobytes())
-    return int(crc)
+        crc = _extended(crc, raster.values[:, y, x], raster.mask[y, x])
+    return crc
 
 
-def _value_chunks(
-    place: tuple[str, int], raster: SceneRaster, tiles: npt.NDArray[np.bool_], corner: Corner
-) -> Iterator[tuple[str, bytes]]:
-    path, slot = place
-    for y, x in _windows(tiles):
-        values = raster.values[:, y, x]
-        if (values != NODATA).any():
-            row, col = corner[0] + y.start // TILE_PX, corner[1] + x.start // TILE_PX
-            key = f"{path}/values/c/{slot}/0/{row}/{col}"
-            yield key, chunk.encoded(values, (len(values), TILE_PX, TILE_PX), int(NODATA))
+def _extended(crc: int, values: npt.NDArray[np.uint16], mask: npt.NDArray[np.uint8]) -> int:
+    crc = google_crc32c.extend(crc, values.tobytes())
+    return int(google_crc32c.extend(crc, mask.tobytes()))
 
 
 def _mask_chunks(
@@ -223,10 +265,8 @@ def _windows(tiles: npt.NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
         yield slice(r * TILE_PX, (r + 1) * TILE_PX), slice(c * TILE_PX, (c + 1) * TILE_PX)
 
 
-def _places(
-    key: str, slots: Sequence[int], window: Window, side: int
-) -> dict[str, tuple[int, Window, Window]]:
-    """By chunk key: position of its slot, its place in the window, and the part of it there."""
+def _places(window: Window, side: int) -> Iterator[tuple[Corner, Window, Window]]:
+    """For each square of `side` pixels in a window: its row and column, its place, the part."""
 
     def overlaps(part: slice) -> Iterator[tuple[int, slice, slice]]:
         for n in range(part.start // side, -(-part.stop // side)):
@@ -237,9 +277,6 @@ def _places(
                 slice(low - n * side, high - n * side),
             )
 
-    return {
-        key.format(slot=slot, row=row, col=col): (i, (y_in, x_in), (y_out, x_out))
-        for i, slot in enumerate(slots)
-        for row, y_in, y_out in overlaps(window[0])
-        for col, x_in, x_out in overlaps(window[1])
-    }
+    for row, y_in, y_out in overlaps(window[0]):
+        for col, x_in, x_out in overlaps(window[1]):
+            yield (row, col), (y_in, x_in), (y_out, x_out)

@@ -250,8 +250,7 @@ def _written(job: _Job, source: Fetches, writer: chunk.Writer) -> SceneEntry:
         for corner, block in footprint.blocks(len(scene.bands)):
             raster, why = _block(scene, block, source)
             empty = empty or why
-            chunks = imagery.chunks_of(place, raster, block.tiles, corner)
-            crc = imagery.checksum(raster, block.tiles, crc)
+            chunks, crc = imagery.encoded(place, raster, block.tiles, corner, crc)
             spent_pu += raster.spent_pu
             keys += chunks
             with translating(scene.id):

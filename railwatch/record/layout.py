@@ -9,8 +9,8 @@ import zarr
 from railwatch.errors import StoreError
 from railwatch.record import ledger
 
-LAYOUT = 2
-"""Of the arrays in the repository; 2: every chunk ends with its CRC-32C."""
+LAYOUT = 3
+"""Of the arrays in the repository; 2: every chunk ends with its CRC-32C; 3: tiles in shards."""
 
 
 def make(session: Any) -> bool:

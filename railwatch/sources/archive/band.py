@@ -149,6 +149,32 @@ def stored(
     return np.where(missing, NODATA, whole.astype(np.uint16))
 
 
+def counts_shift(name: str, dtype: str, scaling: Scaling) -> int | None:
+    """Whole number to add to a plane's integers so that they are what the cube stores, or None.
+
+    Sentinel-2's are so: their scale is the cube's, their offset a whole number of its steps.
+    """
+    if np.dtype(dtype) != np.uint16 or scaling.scale != REFLECTANCE_SCALE or name in SAR:
+        return None
+    shift = (scaling.offset or 0.0) / REFLECTANCE_SCALE
+    whole = round(shift)
+    return whole if abs(shift - whole) < 1e-6 and -(2**15) < whole <= 0 else None
+
+
+def shift_counts(plane: npt.NDArray[np.uint16], shift: int, nodata: tuple[float, ...]) -> None:
+    """Do in place what `stored` does for a plane that `counts_shift` has a number for."""
+    other = [nothing for nothing in nodata if nothing != NODATA]
+    if not shift and not other:
+        return
+    missing = plane == NODATA if NODATA in nodata else np.zeros(plane.shape, dtype=np.bool_)
+    for nothing in other:
+        missing |= plane == nothing
+    if shift:
+        np.maximum(plane, np.uint16(-shift), out=plane)
+        np.subtract(plane, np.uint16(-shift), out=plane)
+    plane[missing] = NODATA
+
+
 def completed(
     scaling: Scaling,
     dtype: str,

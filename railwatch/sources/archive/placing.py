@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def parts_of(tiles: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Iterator[P
                 yield _part((first + row, first + row), (int(run[0]), int(run[-1])), shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Placing:
     """How one file lies on one grid."""
 
@@ -80,6 +80,7 @@ class Placing:
     crs: CRS
     grid: Grid
 
+    @cached_property
     def aligned(self) -> tuple[int, int] | None:
         """(row, column) of the file's first pixel on the grid; None unless pixels coincide."""
         t, grid = self.transform, self.grid
@@ -91,6 +92,31 @@ class Placing:
         if off + drift * max(self.dataset.width, self.dataset.height) > ALIGNED_PX:
             return None
         return round(row), round(col)
+
+    def copy(self, part: Part, planes: list[int], out: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """Read planes of an aligned file straight into their place.
+
+        Parameters
+        ----------
+        part
+            Of the grid.
+        planes
+            From 1.
+        out
+            (plane, y, x) over the whole grid, of the file's number type.
+
+        Returns
+        -------
+        The part of `out` that was read; None where the file does not reach it, or is not aligned.
+        """
+        at = self.aligned
+        window = None if at is None else _overlap(part, at, self.dataset)
+        if at is None or window is None:
+            return None
+        row, col = window.row_off + at[0], window.col_off + at[1]
+        there = out[:, row : row + window.height, col : col + window.width]
+        self.dataset.read(planes, window=window, out=there)
+        return there
 
     def place(
         self,
@@ -120,7 +146,7 @@ class Placing:
         masked
             Apply the mask that the file has of its own.
         """
-        at = self.aligned()
+        at = self.aligned
         window = self._window(part) if at is None else _overlap(part, at, self.dataset)
         if window is None:
             return None

@@ -48,9 +48,8 @@ class Reading:
         self._blank_unwanted(out, int(NODATA))
         return out
 
-    def mask(self, values: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    def mask(self, unmeasured: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
         """Read the masks: (y, x) uint8 `MaskClass`; no data where no band was measured."""
-        unmeasured = (values == NODATA).all(axis=0)
         out = np.zeros(self._grid.shape, dtype=np.uint8)
         for mask in self._item.masks:
             self._apply(mask, out)
@@ -113,12 +112,35 @@ class Reading:
                 return read
 
             wanted = planes if alpha is None else [*planes, alpha]
+            shifts = None
+            if alpha is None and not own_mask and placing.aligned is not None:
+                shifts = _shifts(places, dataset, scalings)
+            if shifts is not None:
+                first = places[0][0]
+                self._copy(placing, planes, out[first : first + len(places)], shifts, nodatas)
+                return
             for part in self._parts:
                 placed = placing.place(part, wanted, convert, int(NODATA), masked=own_mask)
                 if placed is not None:
                     self._reached = True
                     for (i, _), plane in zip(places, placed, strict=True):
                         out[i, part.rows, part.cols] = plane
+
+    def _copy(
+        self,
+        placing: Placing,
+        planes: list[int],
+        out: npt.NDArray[np.uint16],
+        shifts: list[int],
+        nodatas: list[tuple[float, ...]],
+    ) -> None:
+        """Read what needs no arithmetic but a whole number straight to where it belongs."""
+        for part in self._parts:
+            there = placing.copy(part, planes, out)
+            if there is not None:
+                self._reached = True
+                for plane, shift, nodata in zip(there, shifts, nodatas, strict=True):
+                    bands.shift_counts(plane, shift, nodata)
 
     def _scaling(self, one: BandAt, dataset: Any) -> bands.Scaling:
         in_file = dataset.scales[one.plane - 1], dataset.offsets[one.plane - 1]
@@ -159,6 +181,20 @@ class Reading:
             out[..., rows, col * TILE_PX : (col + 1) * TILE_PX] = fill
 
 
+def _shifts(
+    places: list[tuple[int, BandAt]], dataset: Any, scalings: list[bands.Scaling]
+) -> list[int] | None:
+    """`counts_shift` of each plane; None where one has none or they lie apart in the cube."""
+    if [i for i, _ in places] != list(range(places[0][0], places[0][0] + len(places))):
+        return None
+    shifts = [
+        bands.counts_shift(one.name, dataset.dtypes[one.plane - 1], scaling)
+        for (_, one), scaling in zip(places, scalings, strict=True)
+    ]
+    found = [shift for shift in shifts if shift is not None]
+    return found if len(found) == len(places) else None
+
+
 def _nodata(one: BandAt, dataset: Any) -> tuple[float, ...]:
     """Return the values that mean unmeasured: the item's and the file's, which may differ."""
     said = (one.scaling.nodata, dataset.nodatavals[one.plane - 1])
@@ -170,6 +206,8 @@ def _blank_fill(out: npt.NDArray[np.uint16]) -> None:
 
     Fill is black in every band and wide; a black pixel or two may be a shadow, and stay.
     """
+    if not (out == 0).any():
+        return
     black = ((out == 0) | (out == NODATA)).all(axis=0)
     fill = ndimage.binary_opening(black, np.ones((3, 3), dtype=np.bool_))
     out[:, fill] = NODATA

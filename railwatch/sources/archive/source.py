@@ -92,8 +92,9 @@ class ArchiveSource:
         """
         reading = Reading(self._store, self._item(scene), grid, tiles)
         values = reading.values()
-        mask = reading.mask(values)
-        if not (values != NODATA).any():
+        unmeasured = _unmeasured(values)
+        mask = reading.mask(unmeasured)
+        if unmeasured.all():
             raise SceneError(scene.id, *reading.why_empty())
         return SceneRaster(scene.bands, values, mask)
 
@@ -140,6 +141,15 @@ class ArchiveSource:
             return self._store.size(key)
         except KeyError:
             return None
+
+
+def _unmeasured(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
+    """(y, x) bool, True where no band was measured; looks on only where the first was not."""
+    missing = np.asarray(values[0] == NODATA)
+    if missing.any():
+        for plane in values[1:]:
+            missing &= plane == NODATA
+    return missing
 
 
 def _within(acquired: dt.datetime, query: Query) -> bool:

@@ -8,7 +8,8 @@ import pytest
 
 from railwatch.errors import IntegrityError, QuotaError, SceneError, StoreError, TransientError
 from railwatch.record import Ingested, Record, Status
-from railwatch.scene import NODATA, SceneRaster
+from railwatch.record.chunk import decoded, in_shard
+from railwatch.scene import NODATA, MaskClass, SceneRaster
 from railwatch.sources import Found
 from railwatch.testing.made import MadeSource, made_footprint, made_raster, made_scene, seed_of
 
@@ -194,15 +195,19 @@ def test_sidings_that_need_other_tiles_get_a_cube_of_their_own(store):
 
 def test_tiles_that_hold_nothing_are_never_written(store):
     """Neither unwanted tiles nor wanted ones without data become objects."""
-    footprint, scene = made_footprint(4, 4), made_scene(0)
+    footprint, scene = made_footprint(8, 4, unwanted=1), made_scene(0)
     raster = made_raster(0, footprint)
     raster.values[:, 64:] = NODATA
+    raster.mask[64:] = MaskClass.NODATA
     with Record.open(store, "here", write=True) as record:
-        count = sum("/chunks/" in key for key in store.list())
+        before = set(store.list())
         record.add([Ingested(scene, footprint, raster)])
-        written = sum("/chunks/" in key for key in store.list()) - count
+        written = [key for key in set(store.list()) - before if "/chunks/" in key]
+    shard, mask = sorted(map(store.get, written), key=len, reverse=True)
 
-    assert written == 4 + 1  # four tiles of values, one of the mask; rows are in the manifest
+    # One shard of the two, with three of its tiles, and one chunk of the mask.
+    assert list(in_shard(shard, 16, "")) == [0, 2, 3]
+    assert len(decoded(mask, (256, 256), np.uint8, "")) == 256
 
 
 def test_pixels_that_changed_in_the_store_are_found(store):
