@@ -12,12 +12,14 @@ file or a request besides, more than encoding a tile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import google_crc32c
 import numcodecs.blosc
+import numcodecs.vlen
+import numcodecs.zstd
 import numpy as np
 import numpy.typing as npt
 from zarr.buffer import default_buffer_prototype
@@ -36,6 +38,7 @@ _ABSENT = 2**64 - 1
 """Offset and length of a chunk that a shard does not hold."""
 _LEVEL = 1
 _BLOSC = numcodecs.blosc.Blosc
+_VLEN, _ZSTD = numcodecs.vlen.VLenUTF8(), numcodecs.zstd.Zstd(level=0)
 _SHUFFLE = {1: _BLOSC.NOSHUFFLE, 2: _BLOSC.BITSHUFFLE, 4: _BLOSC.BITSHUFFLE, 8: _BLOSC.BITSHUFFLE}
 """By item size, bytes. Bits of like weight compress together; single bytes are classes."""
 
@@ -55,6 +58,21 @@ def codecs(dtype: npt.DTypeLike) -> tuple[BloscCodec, Crc32cCodec]:
 def text_codecs() -> tuple[ZstdCodec, Crc32cCodec]:
     """Zarr's names of how rows of JSON are kept."""
     return ZstdCodec(level=0), Crc32cCodec()
+
+
+def text_encoded(rows: Sequence[str], length: int) -> bytes:
+    """Encode a chunk of `length` texts, of which the first are given and the others empty."""
+    texts = np.array([*rows, *[""] * (length - len(rows))], dtype=object)
+    return _with_crc(bytes(_ZSTD.encode(_VLEN.encode(texts))))
+
+
+def text_decoded(said: bytes, where: str) -> list[str]:
+    """Decode a chunk of texts; `IntegrityError` where the bytes are not those written."""
+    body = _without_crc(said, where)
+    try:
+        return [str(text) for text in _VLEN.decode(_ZSTD.decode(body))]
+    except (RuntimeError, ValueError) as exc:
+        raise IntegrityError(f"{where}: stored bytes cannot be decoded: {exc}") from exc
 
 
 def encoded(part: npt.NDArray[Any], shape: tuple[int, ...], fill: float) -> bytes:

@@ -16,6 +16,7 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Protocol
 
 import icechunk
@@ -103,6 +104,36 @@ class Ticket:
         return Written(self.fork, tuple(entries), tuple(postponed), quota)
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a snapshot holds of what ingesting needs; kept from batch to batch of one writer."""
+
+    snapshot: str
+    rows: tuple[SceneEntry, ...] = ()
+    in_use: Mapping[str, str] = field(default_factory=dict)
+    """Digest of the footprint in use, by cube key."""
+    free: Mapping[str, int] = field(default_factory=dict)
+    """First slot nobody committed, by cube path; a path that is there has its arrays."""
+
+    @classmethod
+    def of(cls, session: Any, known: Base | None) -> Base:
+        """Read it, unless the session stands on the snapshot that is `known`."""
+        if known is not None and known.snapshot == session.snapshot_id:
+            return known
+        rows = ledger.read(session.store, known.rows if known else ())
+        in_use = imagery.footprints_in_use(session.store)
+        return cls(session.snapshot_id, rows, in_use, _free_slots(rows))
+
+    def with_rows(
+        self, snapshot: str, rows: Sequence[SceneEntry], in_use: Mapping[str, str]
+    ) -> Base:
+        """Return what the snapshot holds that adds `rows` to this one."""
+        free = {**self.free}
+        for path, slot in _free_slots(rows).items():
+            free[path] = max(slot, free.get(path, 0))
+        return Base(snapshot, (*self.rows, *rows), in_use, free)
+
+
 @dataclass
 class Batch:
     """One transaction of the ingest: see the module."""
@@ -111,7 +142,8 @@ class Batch:
     footprints: Mapping[str, Footprint]
     """By cube key."""
     session: Any
-    rows: tuple[SceneEntry, ...]
+    base: Base
+    """Of the snapshot the session stands on; after the commit, of the new one."""
     taken: dict[str, int] = field(default_factory=dict)
     """Slots given out, by cube path."""
 
@@ -122,7 +154,7 @@ class Batch:
         changes cannot be forked.
         """
         self._make_cubes(scenes)
-        free = _free_slots(self.rows) | self.taken
+        free = {**self.base.free, **self.taken}
         jobs = []
         for scene in scenes:
             footprint = self.footprints[scene.cube_key]
@@ -155,38 +187,54 @@ class Batch:
                 self.session.merge(*(one.fork for one in given))
             source = self.session
             for attempt in range(TRIES):
-                if not self._append(source, entries):
-                    return str(self.session.snapshot_id)
+                fresh, in_use = self._append(source, entries)
+                if not fresh and in_use == self.base.in_use:
+                    return self.base.snapshot
                 try:
-                    return str(self.session.commit(message))
+                    snapshot = str(self.session.commit(message))
                 except icechunk.ConflictError:
                     log.info("%s: another writer was first, try %s", message, attempt + 2)
+                else:
+                    self.base = self.base.with_rows(snapshot, fresh, in_use)
+                    return snapshot
                 pause(attempt)
-                self.session = self.repository.writable_session(BRANCH)
-                self.rows = ledger.read(self.session.store, self.rows)
+                self._begin_again()
         raise TransientError(f"{message}: other writers were first {TRIES} times")
 
-    def _append(self, source: Any, entries: list[SceneEntry]) -> bool:
-        """Put rows, and pixels that are still in `source`, into the session; False: none new."""
-        known = {key_of(row) for row in standing(self.rows)}
+    def _append(
+        self, source: Any, entries: list[SceneEntry]
+    ) -> tuple[list[SceneEntry], dict[str, str]]:
+        """Put rows, and pixels that are still in `source`, into the session.
+
+        Returns
+        -------
+        fresh
+            The rows that are new.
+        in_use
+            Footprint in use by cube key, as it is now.
+        """
+        named = {entry.item_id for entry in entries}
+        known = {key_of(row) for row in standing([r for r in self.base.rows if r.item_id in named])}
         fresh = []
         for entry in entries:
             if key_of(entry) not in known:
                 known.add(key_of(entry))
                 fresh.append(entry)
         if source is not self.session:
-            fresh = _moved(source, self.session, fresh, _free_slots(self.rows), self.footprints)
-        in_use = imagery.footprints_in_use(self.session.store)
-        filled = {(row.cube_key, row.footprint) for row in [*self.rows, *fresh] if row.slot >= 0}
-        switched = False
+            free = {**self.base.free}
+            fresh = _moved(source, self.session, fresh, free, self.footprints)
+        in_use = {**self.base.in_use}
         for cube_key, footprint in self.footprints.items():
             digest = footprint.digest
-            if (cube_key, digest) in filled and in_use.get(cube_key) != digest:
+            if in_use.get(cube_key) != digest and any(
+                (row.cube_key, row.footprint) == (cube_key, digest) and row.slot >= 0
+                for row in chain(self.base.rows, fresh)
+            ):
                 imagery.use_footprint(self.session.store, cube_key, digest)
-                switched = True
+                in_use[cube_key] = digest
         if fresh:
-            ledger.append(self.session.store, fresh)
-        return switched or bool(fresh)
+            ledger.append(self.session.store, fresh, len(self.base.rows))
+        return fresh, in_use
 
     def _make_cubes(self, scenes: Sequence[Scene]) -> None:
         wanted = {(scene.cube_key, scene.bands) for scene in scenes}
@@ -194,6 +242,7 @@ class Batch:
             made = [
                 imagery.ensure(self.session.store, key, self.footprints[key], bands)
                 for key, bands in sorted(wanted)
+                if cube_path(key, self.footprints[key].digest, bands) not in self.base.free
             ]
             if not any(made):
                 return
@@ -202,9 +251,13 @@ class Batch:
                     self.session.commit("make cubes")
             except icechunk.ConflictError:
                 pause(attempt)
-            self.session = self.repository.writable_session(BRANCH)
-            self.rows = ledger.read(self.session.store, self.rows)
+            self._begin_again()
         raise TransientError(f"make cubes: other writers were first {TRIES} times")
+
+    def _begin_again(self) -> None:
+        """Go on from the newest snapshot."""
+        self.session = self.repository.writable_session(BRANCH)
+        self.base = Base.of(self.session, self.base)
 
 
 def _moved(

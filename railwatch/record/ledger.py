@@ -7,18 +7,21 @@ change it, and Icechunk makes the second one start over.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.dtypes import StringDType
 
+from railwatch.errors import IntegrityError
 from railwatch.record import chunk
 from railwatch.record.entry import SceneEntry
 from railwatch.record.repository import SLOTS
 
 PATH = "scenes/rows"
 CHUNK = 64
+_META = f"{PATH}/zarr.json"
 
 
 def create(store: Any) -> None:
@@ -47,11 +50,27 @@ def read(store: Any, known: tuple[SceneEntry, ...] = ()) -> tuple[SceneEntry, ..
     return known[:count] + tuple(SceneEntry.from_json(str(row)) for row in said)
 
 
-def append(store: Any, entries: list[SceneEntry]) -> None:
-    """Add rows at the end."""
-    rows = zarr.open_array(store, path=PATH, mode="r+")
-    start = int(str(rows.attrs["rows"]))
-    rows[start : start + len(entries)] = np.array(
-        [entry.to_json() for entry in entries], dtype=StringDType()
-    )
-    rows.attrs["rows"] = start + len(entries)
+def append(store: Any, entries: list[SceneEntry], count: int) -> None:
+    """Add rows after the `count` that are there.
+
+    Works on the chunk itself: zarr would ask for the metadata twice and for each chunk once more,
+    which took longer than reading a small scene.
+    """
+    keys = [_META, _key(count // CHUNK)] if count % CHUNK else [_META]
+    there = dict(chunk.get(store, keys))
+    meta = json.loads(there.pop(_META))
+    if meta["attributes"]["rows"] != count:
+        raise IntegrityError(f"{PATH}: holds {meta['attributes']['rows']} rows, not {count}")
+    first = count // CHUNK * CHUNK
+    rows = [text for key, said in there.items() for text in chunk.text_decoded(said, key)]
+    rows = rows[: count - first] + [entry.to_json() for entry in entries]
+    written = {
+        _key((first + i) // CHUNK): chunk.text_encoded(rows[i : i + CHUNK], CHUNK)
+        for i in range(0, len(rows), CHUNK)
+    }
+    meta["attributes"]["rows"] = count + len(entries)
+    chunk.put(store, written | {_META: json.dumps(meta).encode()})
+
+
+def _key(number: int) -> str:
+    return f"{PATH}/c/{number}"

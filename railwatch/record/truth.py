@@ -26,7 +26,7 @@ from railwatch.grid import Grid
 from railwatch.record import evidence, findings, imagery, layout, ledger, wording
 from railwatch.record.entry import SceneEntry, Status, change_of, key_of, resolve, standing
 from railwatch.record.footprint import Footprint
-from railwatch.record.ingest import Batch
+from railwatch.record.ingest import Base, Batch
 from railwatch.record.repository import BRANCH, open_repository, tag, transact, translating
 from railwatch.record.state import States
 from railwatch.record.upkeep import Upkeep
@@ -78,6 +78,7 @@ class Record:
         self._seen: tuple[SceneEntry, ...] = ()
         self._indices: dict[str, dict[str, findings.Finding]] = {}
         """Findings of the snapshot that is read, by path."""
+        self._batch: Batch | None = None
 
     @classmethod
     def open(cls, store: Store, area_id: str, *, write: bool = False) -> Record:
@@ -187,8 +188,10 @@ class Record:
         """Begin a transaction of the ingest; `footprints` by cube key become the ones in use."""
         repository = self._writer()
         session = repository.writable_session(BRANCH)
-        self._seen = ledger.read(session.store, self._seen)
-        return Batch(repository, footprints, session, self._seen)
+        before = self._batch.base if self._batch is not None else None
+        self._batch = Batch(repository, footprints, session, Base.of(session, before))
+        self._seen = self._batch.base.rows
+        return self._batch
 
     def add(self, batch: Sequence[Ingested | Found]) -> str:
         """Put fetched scenes and rejections into the record in one transaction.

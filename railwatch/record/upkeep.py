@@ -118,10 +118,11 @@ class Upkeep:
                 self._states.drop(one.name)
 
         def change(session: Any) -> bool:
-            known = {key_of(row) for row in ledger.read(session.store)}
+            committed = ledger.read(session.store)
+            known = {key_of(row) for row in committed}
             fresh = [row for row in rows if key_of(row) not in known]
             if fresh:
-                ledger.append(session.store, fresh)
+                ledger.append(session.store, fresh, len(committed))
             root = zarr.open_group(session.store, mode="a")
             there = [path for path in groups if path in root]
             for path in there:
