@@ -8,6 +8,7 @@
         ├── AreaError       an area file or its sidings are not usable
         ├── SourceError     an archive cannot be searched or read at all
         ├── StoreError      the store cannot be opened, locked or written
+        │   └── HeldError   another process writes there and has the lock
         └── IntegrityError  stored bytes are not what was written
 
 `kind` is stable and machine-readable: it goes into rows, events and metrics.
@@ -86,6 +87,12 @@ class StoreError(OperatorError):
     """The store cannot be opened, locked or written."""
 
     kind = "store"
+
+
+class HeldError(StoreError):
+    """Another process of this machine writes there: it can be waited for."""
+
+    kind = "held"
 
 
 class IntegrityError(OperatorError):

@@ -11,11 +11,12 @@ from railwatch.area import Area
 from railwatch.detector.each import here
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_area
-from railwatch.record import Record, Status
+from railwatch.record import Status
 from railwatch.store import Store
 from tasks.policy import Limit, Retry, task
 from tasks.progress import stage
 from tasks.spread import Crew, spread
+from tasks.writing import writing
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,7 +28,7 @@ SCENE_S = 0.2
 @task(retry=Retry.NETWORK, timeout_s=12 * 3600.0, limits=(Limit.RECORD, Limit.DASK))
 def detect(area: Area, store: Store, crew: Crew) -> None:
     """Count railcars on the scenes that need it, and keep the findings in one transaction."""
-    with Record.open(store, area.id, write=True) as record:
+    with writing(store, area.id) as record:
         scenes = sum(entry.status is Status.INGESTED for entry in record.entries())
         if not scenes:
             return

@@ -7,20 +7,25 @@ the same command after kill -9 does the rest and only the rest: fetching may cos
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
 
 from railwatch.area import Area
+from railwatch.claim import Claims
 from railwatch.errors import QuotaError, TransientError
-from railwatch.record import Record, Ticket, Written
-from railwatch.sources import Found, SceneSource
+from railwatch.record import Record, Status, Ticket, Written
+from railwatch.sources import Found, PaidSource, SceneSource
 from railwatch.store import Store
 from railwatch.work import Work, work_for
 from tasks.policy import Limit, Retry, task
 from tasks.progress import Stage, stage
 from tasks.spread import Crew, spread
+from tasks.writing import ASK_EVERY_S, heed_suspension, writing
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +34,9 @@ BATCH = 64
 
 TICKET = 4
 """Scenes a unit of Dask work: enough to hide its 3 ms, few enough to keep every worker busy."""
+
+_SETTLED = {Status.INGESTED, Status.SUPERSEDED, Status.REJECTED}
+"""What an item may be in the record, never to be fetched again."""
 
 SCENE_S = 0.1
 """Seconds one core takes for a scene, about; decides between threads and processes."""
@@ -47,7 +55,9 @@ def ingest(
     QuotaError
         The account or budget allowed no more; what was paid for is in the record.
     """
-    with Record.open(store, area.id, write=True) as record:
+    with writing(store, area.id) as record:
+        if isinstance(source, PaidSource):
+            source.tidy({e.item_id for e in record.entries() if e.status in _SETTLED})
         work = work_for(area, record, found)
         if work.empty:
             logger.info("%s: the record holds all of it", area.id)
@@ -57,8 +67,11 @@ def ingest(
                 record.begin(work.footprints).commit([], work.rejections)
                 return
             postponed: list[tuple[str, str]] = []
-            with crew.hired(SCENE_S * len(work.scenes)) as client:
-                for batch in work.batches(BATCH):
+            with (
+                crew.hired(SCENE_S * len(work.scenes)) as client,
+                closing(_batches(record, work, source, opened)) as batches,
+            ):
+                for batch in batches:
                     postponed += _ingest_batch(record, batch, source, client, opened)
     if postponed:
         scene_id, reason = postponed[0]
@@ -66,6 +79,42 @@ def ingest(
             f"{area.id}: {len(postponed)} scenes could not be fetched for now, first {scene_id}: "
             f"{reason}; the same command tries again"
         )
+
+
+def _batches(
+    record: Record, work: Work, source: SceneSource, opened: Stage
+) -> Generator[Work, None, None]:
+    """Give the work batch by batch; scenes that cost money only once they are claimed.
+
+    Scenes that another operator of the bucket has claimed are waited for at the end: by then they
+    are in the record, or their claim is free.
+    """
+    if not (isinstance(source, PaidSource) and record.store.shared):
+        for batch in work.batches(BATCH):
+            heed_suspension()
+            yield batch
+        return
+    waiting = {scene.id: scene for scene in work.scenes}
+    rejections = work.rejections
+    with Claims(record.store, record.area_id) as claims:
+        while waiting:
+            heed_suspension()
+            taken = claims.take(list(waiting), BATCH)
+            # Whoever had them may have committed since the record was read.
+            record.refresh()
+            asked = [Found(i, scene) for i, scene in waiting.items()]
+            left = {scene.id for scene in record.plan(asked, work.footprints).scenes}
+            opened.advance(len(waiting) - len(left))
+            ours = tuple(waiting[i] for i in taken if i in left)
+            waiting = {i: s for i, s in waiting.items() if i in left and i not in taken}
+            if ours:
+                yield replace(work, scenes=ours, rejections=rejections)
+                rejections = ()
+            claims.release(taken)
+            if not ours and waiting:
+                time.sleep(ASK_EVERY_S)
+    if rejections:
+        record.begin(work.footprints).commit([], rejections)
 
 
 def _ingest_batch(
@@ -79,6 +128,8 @@ def _ingest_batch(
         written.append(one)
         opened.advance(len(ticket.scene_ids))
     batch.commit(written, work.rejections)
+    if isinstance(source, PaidSource):
+        source.committed([entry.item_id for one in written for entry in one.entries])
     quota = next((one.quota for one in written if one.quota), None)
     if quota is not None:
         raise QuotaError(f"{record.area_id}: {quota}")

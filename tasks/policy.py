@@ -20,9 +20,10 @@ from typing import Any, ParamSpec, TypeVar
 import prefect
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import deployment
 from prefect.tasks import Task
 
-from railwatch.errors import TransientError
+from railwatch.errors import HeldError, TransientError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,4 +97,6 @@ def task(
 
 def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001  # Prefect's signature
     """Whether what ended a task run may pass by itself."""
+    if isinstance(state.data, HeldError):
+        return deployment.id is not None  # at a terminal, the person decides who waits
     return isinstance(state.data, TransientError)

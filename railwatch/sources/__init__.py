@@ -7,9 +7,10 @@ subclasses nothing; `railwatch.testing.source_contract.SourceContract` states wh
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,19 @@ class Price:
     requests: int = 0
     processing_units: float = 0.0
     bytes: int = 0
+
+
+@runtime_checkable
+class PaidSource(Protocol):
+    """A source whose answers cost money and are kept until the record holds their scenes."""
+
+    def committed(self, scene_ids: Sequence[str]) -> None:
+        """Forget what was kept of scenes the record now holds."""
+        ...
+
+    def tidy(self, recorded: AbstractSet[str]) -> None:
+        """Forget what runs that were killed left of scenes the record holds."""
+        ...
 
 
 class SceneSource(Protocol):

@@ -34,6 +34,8 @@ _BUSY = (
 class BucketStore(Store, scheme="s3"):
     """Objects of `s3://bucket/prefix`."""
 
+    shared = True
+
     def __init__(self, bucket: str, prefix: str = "") -> None:
         super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"))
         self.bucket = bucket

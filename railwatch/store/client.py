@@ -45,6 +45,9 @@ class Store(abc.ABC):
     _kinds: ClassVar[dict[str, type[Store]]] = {}
     """The kind of store that each URL scheme means."""
 
+    shared: ClassVar[bool] = False
+    """Whether several may write one record at once, instead of one after another."""
+
     def __init_subclass__(cls, *, scheme: str) -> None:
         Store._kinds[scheme] = cls
 

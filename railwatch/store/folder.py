@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, unquote
 
-from railwatch.errors import StoreError
+from railwatch.errors import HeldError, StoreError
 from railwatch.store.client import OCTETS, Listed, Store, Stored
 
 HIDDEN = ".railwatch-"
@@ -153,7 +153,7 @@ class FolderStore(Store, scheme="file"):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except OSError as exc:
                 holder = os.pread(descriptor, 500, 0).decode(errors="replace") or "another process"
-                raise StoreError(
+                raise HeldError(
                     f"{self.url}: {name} is being written by {holder}: wait until it ends"
                 ) from exc
             since = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

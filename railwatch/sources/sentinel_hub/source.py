@@ -10,7 +10,8 @@ import datetime as dt
 import logging
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -174,10 +175,15 @@ class SentinelHubSource:
             raise SceneError(scene.id, Rejection.NODATA, detail)
         return SceneRaster(bands, values, mask, spent_pu)
 
-    def committed(self, scene_ids: list[str]) -> None:
-        """Tell the source that the record holds these scenes: what was spooled is dropped."""
+    def committed(self, scene_ids: Sequence[str]) -> None:
+        """Drop the spooled answers of scenes the record now holds (`PaidSource`)."""
         if self.spool is not None:
             self.spool.drop(scene_ids)
+
+    def tidy(self, recorded: AbstractSet[str]) -> None:
+        """Drop spooled answers that killed runs left of scenes the record holds."""
+        if self.spool is not None:
+            self.spool.drop(self.spool.scene_ids() & recorded)
 
     def _rectangle(
         self, scene: Scene, collection: Collection, grid: Grid, rectangle: Rectangle

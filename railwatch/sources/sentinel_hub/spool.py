@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from railwatch.store import Store
 
@@ -72,6 +72,10 @@ class Spool:
         for scene_id in scene_ids:
             for key in list(self.store.list(self._folder(scene_id))):
                 self.store.delete(key)
+
+    def scene_ids(self) -> set[str]:
+        """Ids of the scenes that have answers here."""
+        return {unquote(key.split("/")[2]) for key in self.store.list(f"spool/{self.area_id}")}
 
     def _key(self, scene_id: str, digest: str) -> str:
         """Name the object of one answer."""
