@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live lock clean server deploy worker
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ docs: env  ## write docs/cli.md from the commands' own help
 
 evaluate: env  ## render fresh places, count them, judge the figures; QUICK=1, SEED=n
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.evaluate --plots docs/method/plots $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
+
+readers: env  ## 200 publications by a publisher killed at random, a reader beside it; S3=1
+	@$(BIN)/python -m benchmarks.readers $(if $(S3),--s3)
 
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub

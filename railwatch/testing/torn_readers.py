@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import posixpath
 import random
 import time
@@ -78,10 +79,8 @@ def state(number: int) -> Content:
     return dataclasses.replace(content, snapshot=said, counts=counts)
 
 
-def publish_state(url: str, number: int, begun: Any = None) -> None:
-    """Publish one state; runs in a process that may die at any moment once it has begun."""
-    if begun is not None:
-        begun.set()
+def publish_state(url: str, number: int) -> None:
+    """Publish one state."""
     publish_content(Store.open(url), state(number), dt.datetime.now(dt.UTC), RETENTION)
 
 
@@ -167,8 +166,16 @@ def _hold(holds: bool, otherwise: str) -> None:
         raise TornError(otherwise)
 
 
-def read_until_told(url: str, stop: Any, answer: Any) -> None:
+def publish_and_die(url: str, number: int, access: dict[str, str], begun: Any) -> None:
+    """Publish one state, in a process that may die at any moment once it has begun."""
+    os.environ |= access
+    begun.set()
+    publish_state(url, number)
+
+
+def read_until_told(url: str, access: dict[str, str], stop: Any, answer: Any) -> None:
     """Follow the pointer again and again; runs in a process of its own."""
+    os.environ |= access
     store, met, problem = Store.open(url), Read(), ""
     try:
         while not stop.is_set():
@@ -186,13 +193,17 @@ def torment(url: str, publications: int, seed: int = 1) -> Outcome:
     publish_state(url, 0)
     whole_s = time.monotonic() - began
     store = Store.open(url)
+    # The server that children are forked from keeps the environment it was started with.
+    access = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     stop, answer = CONTEXT.Event(), CONTEXT.Queue()
-    reader = CONTEXT.Process(target=read_until_told, args=(url, stop, answer), daemon=True)
+    reading = (url, access, stop, answer)
+    reader = CONTEXT.Process(target=read_until_told, args=reading, daemon=True)
     reader.start()
     published, killed, number = 1, 0, 1
     while published < publications and reader.is_alive():
         begun = CONTEXT.Event()
-        child = CONTEXT.Process(target=publish_state, args=(url, number, begun), daemon=True)
+        publishing = (url, number, access, begun)
+        child = CONTEXT.Process(target=publish_and_die, args=publishing, daemon=True)
         child.start()
         begun.wait(PATIENCE_S)
         # Half of them get time enough on average, so the last steps are cut as often as the first.
