@@ -1,6 +1,8 @@
 """What tests of every part use."""
 
+import itertools
 import os
+import shutil
 import socket
 import tempfile
 import uuid
@@ -75,6 +77,45 @@ def object_storage(tmp_path_factory):
     }
     with object_storage(tmp_path_factory.mktemp("s3"), policies) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def public_store(object_storage):
+    """Opener of stores in a bucket that everybody may read: a store and its address on the web."""
+    from railwatch.store import Store
+    from railwatch.testing.object_storage import PUBLIC_BUCKET
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in object_storage.environment.items():
+            patch.setenv(name, value)
+        object_storage.make_bucket(PUBLIC_BUCKET)
+    numbers = itertools.count()
+
+    def opened():
+        place = f"{PUBLIC_BUCKET}/{next(numbers)}"
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in object_storage.environment.items():
+                patch.setenv(name, value)
+            return Store.open(f"s3://{place}"), f"{object_storage.endpoint}/{place}/"
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium of this machine, headless."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(
+            executable_path=program, args=flags, chromium_sandbox=False
+        )
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -212,11 +212,12 @@ def _fill(
     pictures = Pictures(evidence.frames(content), evidence.names(content))
     have = frozenset(before.evidence if before else ())
     for picture in evidence.missing(content, pictures.frames, pictures.names, have):
-        upload.put(evidence_key(area, picture.name), picture.data, picture.content_type)
+        key = evidence_key(area, picture.name)
+        upload.put(key, picture.data, picture.content_type, lasting=True)
     tree = cube.published_tree(content, pictures.frames, pictures.names)
     objects = {}
     for part in chain(blocks(tree, store, before), parts(content, rows, pictures, tree)):
-        upload.put(folder + part.path, part.data, part.content_type)
+        upload.put(folder + part.path, part.data, part.content_type, lasting=True)
         objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
     upload.finish()
     manifest = dataclasses.replace(

@@ -37,8 +37,8 @@ class Upload:
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Write an object some time before `finish` returns.
+    def put(self, key: str, data: bytes, content_type: str, *, lasting: bool = False) -> None:
+        """Write an object some time before `finish` returns; a `lasting` one never changes.
 
         Raises
         ------
@@ -48,7 +48,7 @@ class Upload:
         while len(self._pending) >= PENDING:
             self._pending.popleft().result()
         self._pending.append(
-            self._pool.submit(self.store.put, key, data, content_type=content_type)
+            self._pool.submit(self.store.put, key, data, content_type=content_type, lasting=lasting)
         )
         self.objects += 1
         self.size += len(data)

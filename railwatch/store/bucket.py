@@ -24,6 +24,10 @@ _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 RETRIES = 8
 """Tries after the first, each after up to twice the wait of the one before: about 15 s in all."""
 
+LASTING = "public, max-age=31536000, immutable"
+CHANGING = "no-cache"
+"""What caches are told: keep for a year, or ask each time whether it is still the same."""
+
 _BUSY = (
     *("timed out", "timeout", "connection", "sending request", "reset", "broken pipe"),
     *("status: 5", "status code: 5", "status: 429", "status: 409", "server error", "slowdown"),
@@ -119,9 +123,11 @@ class BucketStore(Store, scheme="s3"):
         with self._translating(key, "read"):
             return int(obstore.head(self._client, self._path(key))["size"])
 
-    def put(self, key: str, data: bytes, *, content_type: str = OCTETS) -> None:
-        """Write an object with its content type."""
-        self._put(key, data, content_type, "overwrite")
+    def put(
+        self, key: str, data: bytes, *, content_type: str = OCTETS, lasting: bool = False
+    ) -> None:
+        """Write an object with its content type and what caches may do with it."""
+        self._put(key, data, content_type, "overwrite", LASTING if lasting else CHANGING)
 
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:
         """Write with If-None-Match; a lost answer is found by reading back."""
@@ -187,7 +193,9 @@ class BucketStore(Store, scheme="s3"):
             )
         self._conditions_proven = True
 
-    def _put(self, key: str, data: bytes, content_type: str, mode: Any) -> bool:
+    def _put(
+        self, key: str, data: bytes, content_type: str, mode: Any, cache: str = CHANGING
+    ) -> bool:
         """Write; False where the condition of `mode` did not hold."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -195,9 +203,8 @@ class BucketStore(Store, scheme="s3"):
         path = self._path(key)
         with self._translating(key, "written"):
             try:
-                obstore.put(
-                    self._client, path, data, attributes={"Content-Type": content_type}, mode=mode
-                )
+                headers = {"Content-Type": content_type, "Cache-Control": cache}
+                obstore.put(self._client, path, data, attributes=headers, mode=mode)
             except (AlreadyExistsError, PreconditionError):
                 return False
             except FileNotFoundError:

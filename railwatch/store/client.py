@@ -106,8 +106,14 @@ class Store(abc.ABC):
         """Return an object's length, bytes; `KeyError` if there is none."""
 
     @abc.abstractmethod
-    def put(self, key: str, data: bytes, *, content_type: str = OCTETS) -> None:
-        """Write an object whole, durably and atomically, over whatever was there."""
+    def put(
+        self, key: str, data: bytes, *, content_type: str = OCTETS, lasting: bool = False
+    ) -> None:
+        """Write an object whole, durably and atomically, over whatever was there.
+
+        A `lasting` one never changes under its name, so whoever reads it may keep it; all others
+        are to be asked for again each time.
+        """
 
     @abc.abstractmethod
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:

@@ -60,9 +60,11 @@ class FolderStore(Store, scheme="file"):
         with self._reading(key) as path:
             return path.stat().st_size
 
-    def put(self, key: str, data: bytes, *, content_type: str = OCTETS) -> None:
-        """Write beside, flush, rename; a file keeps no content type."""
-        del content_type
+    def put(
+        self, key: str, data: bytes, *, content_type: str = OCTETS, lasting: bool = False
+    ) -> None:
+        """Write beside, flush, rename; a file keeps no content type and nothing for caches."""
+        del content_type, lasting
         path = self.file(key)
         with self._writing(key), self._beside(path, data) as ready:
             ready.replace(path)

@@ -21,6 +21,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PUBLIC_BUCKET = "public"
+"""A bucket of this name, once made, is read by everybody, as a browser does."""
+
 READY_S = 60.0
 """SeaweedFS answers 4-7 s after its start on a quiet machine."""
 
@@ -119,6 +122,7 @@ def _access(storage: ObjectStorage, policies: Mapping[str, str]) -> dict[str, ob
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
     ]
+    identities.append({"name": "anonymous", "actions": [f"Read:{PUBLIC_BUCKET}"]})
     identities += [
         {"name": name, "credentials": [_credential(key)], "policyNames": [name]}
         for name, key in storage.limited.items()

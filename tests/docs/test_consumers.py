@@ -1,9 +1,11 @@
 """docs/consumers.md: its examples run without railwatch, and its tables are true."""
 
 import datetime as dt
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pystac
@@ -12,17 +14,20 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from railwatch.publication import publish_content
 from railwatch.publication.parquet import COLUMNS
-from railwatch.store import FolderStore
+from railwatch.store import FolderStore, Store
 from railwatch.testing.five_years import FiveYears, place
 
 PAGE = Path(__file__).parents[2] / "docs/consumers.md"
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
-# Importing railwatch fails as it would where it is not installed; warnings are errors, except
-# one of rioxarray's about its own use of affine.
+# An interpreter that knows the folder of libraries alone: -I and -S leave out the working
+# directory and the link by which railwatch itself is installed. Warnings are errors, except one of
+# rioxarray's about its own use of affine.
 PROLOGUE = """
-import sys, warnings
-sys.modules["railwatch"] = None
+import importlib.util, sys, warnings
+sys.path.append(sys.argv[3])
+assert importlib.util.find_spec("railwatch") is None
+BUCKET = sys.argv[2]
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", category=PendingDeprecationWarning)
 STORE = sys.argv[1]
@@ -36,19 +41,25 @@ def store(tmp_path_factory):
     return made
 
 
-@pytest.mark.slow
-def test_examples_run_without_railwatch(store):
-    """All examples, in order, in a process that cannot import railwatch."""
+@pytest.mark.server
+def test_examples_run_without_railwatch(store, bucket_url):
+    """All Python examples, in order, in an interpreter without railwatch; folder and S3 server."""
+    bucket = Store.open(bucket_url)
+    for key in store.list():
+        bucket.put(key, store.get(key))
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    libraries = sysconfig.get_path("purelib")
+    code = PROLOGUE + "\n".join(blocks)
     done = subprocess.run(
-        [sys.executable, "-c", PROLOGUE + "\n".join(blocks), store.url],
+        [sys.executable, "-I", "-S", "-c", code, store.url, bucket_url, libraries],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
+        env={**os.environ, "AWS_ALLOW_HTTP": "true"},
     )
 
-    assert len(blocks) >= 10
+    assert len(blocks) >= 14
     assert done.returncode == 0, done.stderr
 
 

@@ -29,6 +29,9 @@ ROOT_IN_FOLDER = b'data-root="../../../"'
 ROOT_OF_AREA = b'data-root="../"'
 """How the same page names it at its fixed place, `areas/{area}/report/index.html`."""
 
+SCRIPT = ("page", "series", "map", "evidence", "table", "start")
+"""Parts of the page's script, in order."""
+
 STATEMENTS = 12
 """So many latest statements are shown; the feed has them all."""
 
@@ -69,7 +72,7 @@ def area_page(content: Content, rows: Sequence[Row], pictures: Pictures) -> byte
             left_out=figures.left_out,
             data=_script_json(figures.json),
             css=_asset("report.css"),
-            js=_asset("report.js"),
+            js=_script(),
             uplot_js=_asset("uPlot.iife.min.js"),
             uplot_css=_asset("uPlot.min.css"),
         )
@@ -115,6 +118,12 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _script() -> Markup:
+    """Join the parts of the page's script in one scope."""
+    parts = "".join(_asset(f"{part}.js") for part in SCRIPT)
+    return Markup(f'(function () {{\n"use strict";\n{parts}}})();')  # noqa: S704  # our own files
 
 
 def _asset(name: str) -> Markup:

@@ -34,10 +34,11 @@ NUMBERS = {
     "cl": "cars_low",
     "ch": "cars_high",
     "clear": "clear_fraction",
+    "v": "visible_m",
 }
 """Short name in the page by column."""
 
-DECIMALS = {"clear": 2, "c": 2, "cl": 2, "ch": 2}
+DECIMALS = {"clear": 2, "c": 2, "cl": 2, "ch": 2, "v": 0}
 
 
 _NOON = dt.time(12, tzinfo=dt.UTC)
@@ -180,6 +181,7 @@ def _scenes(content: Content, rows: Sequence[Row]) -> tuple[dict[str, int], dict
     ids = list(dict.fromkeys(row["scene_id"] for row in rows))
     first = {row["scene_id"]: row for row in reversed(rows)}
     sensors = sorted({first[i]["sensor"] for i in ids if first[i]["sensor"]})
+    collections = sorted({row.scene.collection for row in listed.values() if row.scene})
     columns: dict[str, list[Any]] = {
         "id": ids,
         "t": [_seconds(first[i]) for i in ids],
@@ -187,9 +189,17 @@ def _scenes(content: Content, rows: Sequence[Row]) -> tuple[dict[str, int], dict
         "sensors": sensors,
         "gsd": [first[i]["gsd_m"] for i in ids],
         "cube": [_cube(listed.get(i)) for i in ids],
+        "collections": collections,
+        "collection": [_place(collections, listed.get(i)) for i in ids],
+        "checksum": [listed[i].checksum if i in listed else "" for i in ids],
         "rendered": [int(i in listed and is_rendered(listed[i])) for i in ids],
     }
     return {scene_id: at for at, scene_id in enumerate(ids)}, columns
+
+
+def _place(collections: Sequence[str], listed: Listed | None) -> int | None:
+    """Place of a scene's collection among all of them."""
+    return collections.index(listed.scene.collection) if listed and listed.scene else None
 
 
 def _cube(listed: Listed | None) -> str:

@@ -1,23 +1,19 @@
-"""The page in a real browser: from a folder and from a web server, wide and narrow."""
+"""The page in a real browser: from a folder and from a real S3 server, wide and narrow."""
 
+import dataclasses
 import datetime as dt
-import functools
-import http.server
 import json
-import shutil
-import threading
 
 import pytest
 
 from railwatch.publication import Sensitivity, publish_content
+from railwatch.series.reference import Reference
 from railwatch.store import FolderStore
 from railwatch.testing.five_years import FiveYears, place
 
 pytestmark = pytest.mark.server
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PAGE = "areas/tumangang/report/index.html"
 CURVE = Sensitivity("cars injected into rendered scenes", (1, 2, 4, 8), (0.1, 0.4, 0.8, 0.97))
 
@@ -32,50 +28,34 @@ def wait_for_pictures(page):
     pytest.fail("pictures of the evidence did not load within ten seconds")
 
 
+def series():
+    """Forty scenes, one of them sharp, with a sensitivity curve and a count by eye."""
+    made = FiveYears(place(), 40).content()
+    counted = [count for count in made.facility if count.refusal is None][3]
+    eye = Reference("tumangang", counted.acquired.date(), 17.0, "An Analyst", "image 7")
+    return dataclasses.replace(made, sensitivity=CURVE, references=(eye,))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Forty scenes, one of them sharp, with a sensitivity curve."""
-    import dataclasses
-
     store = FolderStore(tmp_path_factory.mktemp("store"))
-    content = dataclasses.replace(FiveYears(place(), 40).content(), sensitivity=CURVE)
-    publish_content(store, content, NOW)
+    publish_content(store, series(), NOW)
     return store.path
 
 
 @pytest.fixture(scope="module")
-def served(folder):
-    """The same folder behind a web server on loopback."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
+def served(public_store):
+    """The same series published into a real S3 server that everybody may read."""
+    store, address = public_store()
+    publish_content(store, series(), NOW)
+    return address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(
-            executable_path=CHROMIUM, args=FLAGS, chromium_sandbox=False
-        )
-        yield running
-        running.close()
-
-
-@pytest.fixture(params=["folder", "server"])
-def base(request, folder, served):
-    return f"file://{folder}/" if request.param == "folder" else served
+@pytest.fixture(params=["folder", "bucket"])
+def base(request):
+    if request.param == "folder":
+        return f"file://{request.getfixturevalue('folder')}/"
+    return request.getfixturevalue("served")
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
@@ -205,8 +185,6 @@ def test_prints_to_pdf(browser, folder):
 
 def test_hostile_names_stay_text(browser, tmp_path):
     """Scene ids and names from outside run nothing, break nothing and are shown as they are."""
-    import dataclasses
-
     evil = "</script><img src=x onerror=alert(1)>&{{7*7}}\"'"
     content = FiveYears(place(name=evil), 4).content()
     row = content.used[1]

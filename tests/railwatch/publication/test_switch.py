@@ -24,12 +24,12 @@ class MortalStore(FolderStore, scheme="mortal"):
         self.writes_left = writes_left
         self.counting = threading.Lock()
 
-    def put(self, key, data, *, content_type="application/octet-stream"):
+    def put(self, key, data, *, content_type="application/octet-stream", lasting=False):
         with self.counting:
             if self.writes_left == 0:
                 raise InterruptedError(key)
             self.writes_left -= 1
-        super().put(key, data, content_type=content_type)
+        super().put(key, data, content_type=content_type, lasting=lasting)
 
 
 def content(scenes=4, area="tumangang"):

@@ -10,7 +10,7 @@ from railwatch.testing.torn_readers import AREA, Read, TornError, follow, leftov
 
 @pytest.mark.slow
 def test_a_reader_meets_whole_publications_in_a_folder(tmp_path):
-    """Four publications, the publisher killed at random moments in between, one reader beside it."""
+    """Four publications by a publisher killed at random moments, one reader beside it."""
     done = torment(str(tmp_path), 4)
 
     assert done.problem == ""

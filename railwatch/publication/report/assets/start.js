@@ -1,0 +1,5 @@
+buildCharts();
+buildMap();
+buildTable();
+buildEvidence();
+drawSensitivity();
