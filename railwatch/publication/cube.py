@@ -79,6 +79,10 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
 """(name, units, meaning) of the numbers in the `counts` group."""
 
 
+PIXELS = "imagery/values"
+"""Array of a cube that holds its pixels."""
+
+
 def cube_name(cube_key: str) -> str:
     """Group of a cube: `sentinel-2-l2a@10` is `sentinel-2-l2a-10m`."""
     return slug(cube_key.replace("@", "-") + "m")
@@ -190,7 +194,7 @@ def _add_imagery(
         [[row.item_id, row.checksum] for row in used], times, [grid, frame.rows, bands, "imagery"]
     )
     values = Array(
-        f"{group}/values",
+        f"{group}/{PIXELS.rpartition('/')[2]}",
         ("time", "band", "y", "x"),
         (len(used), len(bands), *window),
         (times, len(bands), *side),

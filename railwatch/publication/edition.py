@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from railwatch.publication import feed, geojson, parquet, stac
+from railwatch.publication import evidence, feed, geojson, parquet, stac
 from railwatch.publication.content import Content, Listed, utc
-from railwatch.publication.evidence import SVG, WEBP, Names
+from railwatch.publication.cube import PIXELS, cube_name
+from railwatch.publication.evidence import SVG, WEBP, Names, Picture
 from railwatch.publication.history import Manifest
 from railwatch.publication.parquet import Row
 from railwatch.publication.pointer import LINKS, folder_key
 from railwatch.publication.report import area_page
 from railwatch.publication.report.payload import Pictures
-from railwatch.publication.zarr import Tree
+from railwatch.publication.zarr import Block, Tree
 from railwatch.store import Store
 
 JSON = "application/json"
@@ -65,7 +66,7 @@ def parts(content: Content, rows: Sequence[Row], pictures: Pictures, tree: Tree)
     pictures
         What the evidence beside the folder is called.
     tree
-        The published Zarr; its blocks are built apart, by `blocks`.
+        The published Zarr; its blocks are built apart, by `scene_parts`.
     """
     sidings = geojson.siding_features(content)
     cars = _cars(content)
@@ -85,22 +86,56 @@ def parts(content: Content, rows: Sequence[Row], pictures: Pictures, tree: Tree)
     yield Part("report/index.html", area_page(content, rows, pictures), HTML)
 
 
-def blocks(tree: Tree, store: Store, before: Manifest | None) -> Iterator[Part]:
-    """Give the blocks of the published Zarr; unchanged ones come from the folder before."""
-    held: dict[str, list[str]] = {}
-    for path in before.objects if before else ():
-        array, found, chunk = path.partition("/c/")
-        if found:
-            held.setdefault(f"{array}/c/{chunk.split('/')[0]}", []).append(path)
-    for block in tree.blocks():
+def scene_parts(
+    content: Content, pictures: Pictures, tree: Tree, store: Store, before: Manifest | None
+) -> Iterator[Part | Picture]:
+    """Give evidence that is new and the blocks of the published Zarr in one walk over the scenes.
+
+    Walking once is what makes each scene's pixels be read once. Unchanged blocks come from the
+    folder before.
+    """
+    have = frozenset(before.evidence if before else ())
+    cubes: dict[str, list[Listed]] = {}
+    for listed in content.used:
+        if listed.scene is not None:
+            cubes.setdefault(cube_name(listed.scene.cube_key), []).append(listed)
+    held = _held(before)
+    for block in sorted(tree.blocks(), key=lambda block: (_cube(block), block.start)):
+        if block.array == f"{_cube(block)}/{PIXELS}":
+            for listed in cubes[_cube(block)][block.start : block.stop]:
+                yield from new_pictures(content, listed, pictures, have)
         prefix = f"{CUBE}/{block.prefix}"
         if before is not None and before.blocks.get(prefix) == block.digest:
             folder = folder_key(before.area_id, before.publication)
             for path in held.get(prefix, []):
                 yield Part(path, store.get(folder + path), OCTETS)
-            continue
-        for path, data in block.make().items():
-            yield Part(f"{CUBE}/{path}", data, OCTETS)
+        else:
+            for path, data in block.make().items():
+                yield Part(f"{CUBE}/{path}", data, OCTETS)
+
+
+def new_pictures(
+    content: Content, listed: Listed, pictures: Pictures, have: frozenset[str]
+) -> Iterator[Picture]:
+    """Draw those pictures of a scene that are not there yet."""
+    if listed.scene is not None:
+        frame = pictures.frames[listed.scene.cube_key]
+        yield from evidence.pictures(content, listed, pictures.names[listed.item_id], frame, have)
+
+
+def _cube(block: Block) -> str:
+    """Group of the cube that a block is of."""
+    return block.array.split("/", maxsplit=1)[0]
+
+
+def _held(before: Manifest | None) -> dict[str, list[str]]:
+    """Objects of each block of the publication before, by the block's prefix."""
+    held: dict[str, list[str]] = {}
+    for path in before.objects if before else ():
+        array, found, chunk = path.partition("/c/")
+        if found:
+            held.setdefault(f"{array}/c/{chunk.split('/')[0]}", []).append(path)
+    return held
 
 
 def _item_assets(named: Names) -> dict[str, tuple[str, str, str]]:

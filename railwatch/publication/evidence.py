@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -43,6 +44,11 @@ CAUSAL_FROM = 24
 LOSSLESS_PIXELS = 300_000
 """Larger chips are compressed with loss, at `QUALITY`; 10 m chips never are."""
 QUALITY = 88
+
+THIN_PIXELS = 1_000_000
+"""Contrast is found on about so many pixels of larger windows, evenly spread."""
+
+LOOKED_UP_ROWS = 64
 
 GREY = 128
 """Shown where nothing was measured."""
@@ -121,16 +127,6 @@ def all_names(named: Iterable[Names]) -> set[str]:
     return {name for n in named for name in (n.chip, n.overlay, n.strips) if name is not None}
 
 
-def missing(
-    content: Content, frames: Mapping[str, Frame], named: Mapping[str, Names], have: frozenset[str]
-) -> Iterator[Picture]:
-    """Draw everything that is referred to and not in `have`."""
-    for listed in content.used:
-        if listed.scene is not None:
-            frame = frames[listed.scene.cube_key]
-            yield from pictures(content, listed, named[listed.item_id], frame, have)
-
-
 def pictures(
     content: Content, listed: Listed, named: Names, frame: Frame, have: frozenset[str]
 ) -> Iterator[Picture]:
@@ -154,12 +150,14 @@ def chip(raster: SceneRaster, quality: int | None = None) -> bytes:
     """
     from PIL import Image
 
-    planes = np.stack([raster.values[i] for i in _shown(raster.bands)]).astype(np.float32)
-    planes[planes == NODATA] = np.nan
-    picture = Image.fromarray(_stretched(planes))
+    picture = Image.fromarray(_stretched_counts(raster.values[_shown(raster.bands)]))
     out = io.BytesIO()
-    lossless = quality is None and picture.width * picture.height <= LOSSLESS_PIXELS
-    picture.save(out, "WEBP", lossless=lossless, quality=80 if lossless else quality or QUALITY)
+    # Effort costs more than it saves: lossless 38 ms and 69 kB a chip of 10 m at Pillow's usual
+    # settings, 1.1 ms and 74 kB at the least; 590 ms and 333 kB of 0.5 m, 340 ms and 338 kB at 2.
+    if quality is None and picture.width * picture.height <= LOSSLESS_PIXELS:
+        picture.save(out, "WEBP", lossless=True, quality=0, method=0)
+    else:
+        picture.save(out, "WEBP", quality=quality or QUALITY, method=2)
     return out.getvalue()
 
 
@@ -297,6 +295,33 @@ def _limits(planes: Iterable[npt.NDArray[np.float32]]) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(joined, [1, 99])
     return float(low), float(max(high, low + 1e-6))
+
+
+def _stretched_counts(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """As `_stretched`, of (band, y, x) counts as stored: one look-up a pixel."""
+    unknown = int(NODATA)
+    thin = max(1, math.isqrt(planes[0].size // THIN_PIXELS))
+    tally = np.bincount(planes[:, ::thin, ::thin].ravel(), minlength=unknown + 1)
+    tally[unknown] = 0
+    rank = np.cumsum(tally)
+    shown = np.full(unknown + 1, GREY, dtype=np.uint8)
+    if rank[-1]:
+        low, high = (_quantile(rank, share) for share in (0.01, 0.99))
+        bright = (np.arange(unknown) - low) / max(high - low, 1.0)
+        shown[:unknown] = np.rint(np.clip(bright, 0, 1) * 255)
+    picture = np.empty((*planes.shape[1:], len(planes)), dtype=np.uint8)
+    for first in range(0, len(picture), LOOKED_UP_ROWS):  # numpy makes 64-bit indices of them
+        rows = slice(first, first + LOOKED_UP_ROWS)
+        for band, plane in enumerate(planes):
+            picture[rows, :, band] = shown[plane[rows]]
+    return picture[:, :, 0] if len(planes) == 1 else picture
+
+
+def _quantile(rank: npt.NDArray[np.intp], share: float) -> float:
+    """Quantile of what a cumulative tally counted, between neighbours as numpy has it."""
+    at = share * (int(rank[-1]) - 1)
+    below, above = np.searchsorted(rank, [np.floor(at), np.ceil(at)], side="right")
+    return float(below + (at - np.floor(at)) * (above - below))
 
 
 def _stretched(

@@ -35,7 +35,13 @@ from railwatch.series.reference import Reference, in_force
 BATCH = 32
 """Scenes whose evidence is read at a time."""
 
-KEPT_BYTES = 192 << 20
+BATCHES = 4
+"""Batches kept: blocks of occupancy reach over two, and those of strips follow behind."""
+
+AHEAD_BYTES = 16 << 20
+"""Pixels read at a time: scenes that follow are wanted next, and many small reads are slow."""
+
+KEPT_BYTES = 96 << 20
 """Pixels kept in memory at most: a chip and two arrays are made of each window."""
 
 
@@ -124,7 +130,7 @@ class RecordReader:
     def __init__(self, record: Record, siding_set: str, detector: str) -> None:
         self._record = record
         self._key = (siding_set, detector)
-        self._detections: dict[str, Detection] = {}
+        self._detections: OrderedDict[tuple[str, int], dict[str, Detection]] = OrderedDict()
         self._pixels: OrderedDict[tuple[str, int, int], SceneRaster] = OrderedDict()
         self._held = 0
 
@@ -162,23 +168,37 @@ class RecordReader:
         """Pixels of one scene in a window of its grid."""
         key = (scene_id, rows.start, columns.start)
         if key not in self._pixels:
-            cube_key, place = self._places[scene_id]
-            window = self._datasets[cube_key].isel(time=place, y=rows, x=columns)
-            bands = self._bands[scene_id]
-            values = window["values"].sel(band=list(bands)).to_numpy()
-            raster = SceneRaster(bands, np.ascontiguousarray(values), window["mask"].to_numpy())
-            self._pixels[key] = raster
-            self._held += raster.values.nbytes
-            while self._held > KEPT_BYTES and len(self._pixels) > 1:
-                self._held -= self._pixels.popitem(last=False)[1].values.nbytes
+            self._read_pixels(scene_id, rows, columns)
         return self._pixels[key]
+
+    def _read_pixels(self, scene_id: str, rows: slice, columns: slice) -> None:
+        """Read a window of a scene and of those after it, and let go of what was read long ago."""
+        cube_key, place = self._places[scene_id]
+        cube = self._datasets[cube_key]
+        each = 2 * cube.sizes["band"] * (rows.stop - rows.start) * (columns.stop - columns.start)
+        ahead = self._cubes[cube_key][place : place + max(1, AHEAD_BYTES // max(each, 1))]
+        window = cube.isel(time=slice(place, place + len(ahead)), y=rows, x=columns)
+        values, mask = window["values"].to_numpy(), window["mask"].to_numpy()
+        order = [str(band) for band in cube["band"].to_numpy()]
+        for i, scene in enumerate(ahead):
+            bands = self._bands[scene]
+            planes = values[i] if list(bands) == order else values[i, [*map(order.index, bands)]]
+            raster = SceneRaster(bands, np.ascontiguousarray(planes), mask[i])
+            self._pixels[scene, rows.start, columns.start] = raster
+            self._held += raster.values.nbytes
+        while self._held > KEPT_BYTES and len(self._pixels) > len(ahead):
+            self._held -= self._pixels.popitem(last=False)[1].values.nbytes
 
     def detection(self, scene_id: str) -> Detection:
         """Occupancy, cars and strips of one scene."""
-        if scene_id not in self._detections:
-            cube_key, place = self._places[scene_id]
-            self._detections = self._read(self._cubes[cube_key][place : place + BATCH])
-        return self._detections[scene_id]
+        cube_key, place = self._places[scene_id]
+        batch = place // BATCH
+        if (cube_key, batch) not in self._detections:
+            scenes = self._cubes[cube_key][batch * BATCH : (batch + 1) * BATCH]
+            self._detections[cube_key, batch] = self._read(scenes)
+            if len(self._detections) > BATCHES:
+                self._detections.popitem(last=False)
+        return self._detections[cube_key, batch][scene_id]
 
     @cached_property
     def _cars(self) -> dict[str, tuple[Car, ...]]:

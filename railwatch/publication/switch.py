@@ -20,7 +20,7 @@ from railwatch.area import Area
 from railwatch.errors import TransientError
 from railwatch.publication import cube, evidence, stac
 from railwatch.publication.content import Content, Sensitivity
-from railwatch.publication.edition import CUBE, HTML, JSON, blocks, parts
+from railwatch.publication.edition import CUBE, HTML, JSON, Part, parts, scene_parts
 from railwatch.publication.history import Manifest, Retention, collect_locked, publishing
 from railwatch.publication.parquet import Row, count_rows, read_rows
 from railwatch.publication.pointer import (
@@ -210,15 +210,16 @@ def _fill(
     upload.finish()
     before = None if current is None else _complete(store, area, current.publication)
     pictures = Pictures(evidence.frames(content), evidence.names(content))
-    have = frozenset(before.evidence if before else ())
-    for picture in evidence.missing(content, pictures.frames, pictures.names, have):
-        key = evidence_key(area, picture.name)
-        upload.put(key, picture.data, picture.content_type, lasting=True)
     tree = cube.published_tree(content, pictures.frames, pictures.names)
     objects = {}
-    for part in chain(blocks(tree, store, before), parts(content, rows, pictures, tree)):
-        upload.put(folder + part.path, part.data, part.content_type, lasting=True)
-        objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
+    made = scene_parts(content, pictures, tree, store, before)
+    for part in chain(made, parts(content, rows, pictures, tree)):
+        if isinstance(part, Part):
+            key = folder + part.path
+            objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
+        else:
+            key = evidence_key(area, part.name)
+        upload.put(key, part.data, part.content_type, lasting=True)
     upload.finish()
     manifest = dataclasses.replace(
         begun,

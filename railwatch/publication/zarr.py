@@ -80,6 +80,11 @@ class Array:
 class Block:
     """One block of an array along its first axis."""
 
+    array: str
+    """Path of the array."""
+    start: int
+    """Its first row."""
+    stop: int
     prefix: str
     """Below the tree's root; every object of the block is below it."""
     digest: str
@@ -133,7 +138,11 @@ class Tree:
         """Give every block of the large arrays."""
         for array, digests, read in self.large:
             for index, digest in enumerate(digests):
-                yield Block(f"{array.path}/c/{index}", digest, _Made(array, index, read))
+                start = index * array.chunks[0]
+                stop = min(start + array.chunks[0], array.shape[0])
+                prefix = f"{array.path}/c/{index}"
+                make = _Made(array, index, start, stop, read)
+                yield Block(array.path, start, stop, prefix, digest, make)
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
         """Give the small arrays and all metadata, the consolidated root last."""
@@ -169,12 +178,12 @@ class _Made:
 
     array: Array
     index: int
+    start: int
+    stop: int
     read: Callable[[int, int], npt.NDArray[Any]]
 
     def __call__(self) -> Encoded:
-        start = self.index * self.array.chunks[0]
-        stop = min(start + self.array.chunks[0], self.array.shape[0])
-        made = self.array.encoded(self.index, self.read(start, stop))
+        made = self.array.encoded(self.index, self.read(self.start, self.stop))
         return {key: value for key, value in made.items() if not key.endswith("zarr.json")}
 
 
