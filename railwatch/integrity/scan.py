@@ -7,6 +7,7 @@ added. Runs beside writers: what they are putting there is neither missing nor f
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ READERS = 8
 
 INVENTORIED = frozenset({Kind.RECORD, Kind.EVIDENCE, Kind.MANIFEST, Kind.PUBLISHED})
 """Never changed once written."""
+
+_REFERENCE = re.compile(rb'\{\s*"snapshot"\s*:\s*"([0-9A-HJKMNP-TV-Z]{20})"\s*\}')
 
 _REMEDIES = {
     FlawKind.PIXELS: Remedy.FETCH,
@@ -86,6 +89,7 @@ def scan(store: Store, area_id: str, advance: Callable[[int], None] = lambda _: 
         problems.append(Problem(Verdict.DAMAGED, key, str(exc), Remedy.RESTORE))
     objects = dict(_read_all(store, [key for key in sizes if kind_of(key)], advance))
     problems += _against_inventory(store, before, objects)
+    problems += _references(store, objects)
     flaws, scenes = _record_flaws(store, area_id, sizes)
     problems += [_of_flaw(area_id, flaw) for flaw in flaws]
     damaged = {one.key for one in problems if one.verdict is Verdict.DAMAGED}
@@ -159,6 +163,30 @@ def _against_inventory(
                 yield Problem(Verdict.DAMAGED, key, detail, _remedy_of(key))
         elif kind_of(key) is Kind.RECORD:
             yield Problem(Verdict.MISSING, key, "it was there before", _remedy_of(key))
+
+
+def _references(store: Store, objects: Mapping[str, str]) -> Iterator[Problem]:
+    """Check that each branch and tag names a snapshot that is there."""
+    for key in objects:
+        if kind_of(key) is not Kind.REFERENCE or key.endswith(".deleted"):
+            continue
+        said = _REFERENCE.fullmatch(store.get(key))
+        if said is None:
+            yield Problem(Verdict.DAMAGED, key, "does not name a snapshot", Remedy.RESTORE)
+            continue
+        snapshot = f"{key.split('/refs/')[0]}/snapshots/{said[1].decode()}"
+        if snapshot not in objects and not _is_there(store, snapshot):
+            detail = f"names {snapshot}, which is not there"
+            yield Problem(Verdict.DAMAGED, key, detail, Remedy.RESTORE)
+
+
+def _is_there(store: Store, key: str) -> bool:
+    """Whether there is an object, written since the listing perhaps."""
+    try:
+        store.size(key)
+    except KeyError:
+        return False
+    return True
 
 
 def _being_removed(store: Store, key: str) -> bool:
