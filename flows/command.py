@@ -13,11 +13,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from flows.job import Job
 from flows.local_server import prefect_api
 from flows.outcome import Outcome
 from flows.parameters import STEADILY, Pace, Place, Window
+from railwatch.errors import OperatorError
+from railwatch.store import Store
 
 Command = Callable[..., Any]
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -72,7 +75,7 @@ def run(
     command goes on from there. With PREFECT_API_URL set the run is recorded on that server; without
     it no server, account or network is needed.
     """
-    place = Place(area=area, store=store, archive=archive)
+    place = _place(area, store, archive)
     window = _window(start, end)
     job = Job.open(place, window)
     if job.note() is not None and (done := job.nothing_new()):
@@ -126,7 +129,7 @@ def backfill(
 
     Started again it does the rest and only the rest: what is left is asked of the record.
     """
-    place = Place(area=area, store=store, archive=archive)
+    place = _place(area, store, archive)
     window = _window(start, end)
     job = Job.open(place, window)
     if dry_run:
@@ -140,6 +143,24 @@ def backfill(
         return backfill_area(place, window, pace, dask)
 
     _say(_with_prefect(job, fill), as_json=as_json)
+
+
+def _place(area: str, store: str, archive: str | None) -> Place:
+    """Make the parameters of a run, or say which option is wrong.
+
+    Raises
+    ------
+    OperatorError
+        A store or archive of another kind than can be opened.
+    """
+    for url in (store, archive):
+        if url is not None:
+            Store.open(url)
+    try:
+        return Place(area=area, store=store, archive=archive)
+    except ValidationError as exc:
+        wrong = exc.errors(include_url=False, include_input=False)[0]
+        raise OperatorError(f"--{wrong['loc'][0]}: {wrong['msg']}: mend it") from None
 
 
 def _window(start: dt.datetime | None, end: dt.datetime | None) -> Window:

@@ -26,7 +26,8 @@ URL_WITHOUT_CREDENTIALS = r"^[^@?#]+$"
 class Place(BaseModel):
     """Where scenes come from and counts go to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A URL that is refused may be refused for the secret in it, which no message may repeat.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     area: str = Field(
         title="Area file",

@@ -90,6 +90,10 @@ class Scalar:
         """Take the word as text; refuse one that readers of YAML disagree about."""
         if self.plain and self.value == "":
             raise self.place.error("has no value; write one or leave the key out")
+        if "${" in self.value:
+            raise self.place.error(
+                f"{shown(self.value)} was not expanded; area files hold no variables, write it out"
+            )
         if self.plain and (self.value.lower() in _WORDS or _NUMBERS.fullmatch(self.value)):
             said = shown(self.value)
             raise self.place.error(

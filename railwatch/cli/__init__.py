@@ -32,6 +32,9 @@ EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 OURS = ("railwatch", "tasks", "flows")
 """Packages whose steps `-v` shows."""
 
+ON_THE_WIRE = ("websockets", "httpcore", "h2", "hpack", "oauthlib", "requests_oauthlib")
+"""Libraries whose details hold what they send: passwords of servers and tokens, in plain text."""
+
 WIDTH = 100
 """Columns help is wrapped at, the same on every terminal so that docs/cli.md can be checked."""
 
@@ -184,6 +187,8 @@ def _log_to_stderr(verbose: int) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose > 1 else logging.WARNING, handlers=[handler])
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    for name in ON_THE_WIRE:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ file or a request besides, more than encoding a tile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -165,7 +165,7 @@ def put(store: Any, chunks: Mapping[str, bytes]) -> None:
     of = default_buffer_prototype().buffer
 
     async def write(group: list[tuple[str, bytes]]) -> None:
-        await asyncio.gather(*(store.set(key, of.from_bytes(said)) for key, said in group))
+        await _all(store.set(key, of.from_bytes(said)) for key, said in group)
 
     for group in _grouped(chunks.items()):
         sync(write(group))
@@ -176,12 +176,24 @@ def get(store: Any, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     prototype = default_buffer_prototype()
 
     async def read(group: list[str]) -> list[Any]:
-        return await asyncio.gather(*(store.get(key, prototype) for key in group))
+        return await _all(store.get(key, prototype) for key in group)
 
     for group in _grouped(keys):
         for key, said in zip(group, sync(read(group)), strict=True):
             if said is not None:
                 yield key, said.to_bytes()
+
+
+async def _all(requests: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Wait for every request, then raise what the first one that failed raised.
+
+    One that is still under way when its process ends takes the interpreter down with it.
+    """
+    done = await asyncio.gather(*requests, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return done
 
 
 def _grouped(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -69,11 +69,15 @@ class Store(abc.ABC):
             The URL is of another kind, holds credentials, or names no bucket.
         """
         parts = urlsplit(url) if "://" in url else SplitResult("", "", url, "", "")
-        if "@" in parts.netloc or (parts.scheme and (parts.query or parts.fragment)):
+        # A secret may hold a slash, which puts what follows it into the path.
+        secret = "@" in url or (parts.scheme != "file" and ":" in parts.netloc)
+        if parts.scheme and (secret or parts.query or parts.fragment):
             raise StoreError(
                 f"{parts.scheme}://...: credentials and options do not belong in a store's URL: "
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and AWS_REGION"
             )
+        if "${" in url:
+            raise StoreError(f"{url}: the variable was not expanded: set it, or write the name out")
         kind = Store._kinds.get(parts.scheme or "file")
         if kind is None:
             raise StoreError(f"{url}: give a folder path or s3://bucket/prefix")

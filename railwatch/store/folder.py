@@ -12,6 +12,7 @@ import datetime as dt
 import fcntl
 import hashlib
 import os
+import re
 import socket
 import uuid
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from urllib.parse import SplitResult, unquote
 
 from railwatch.errors import HeldError, StoreError
 from railwatch.store.client import OCTETS, Listed, Store, Stored
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.]+:")
+"""Begins names that some library or other takes for another place: `MEM:::`, `https:`."""
 
 HIDDEN = ".railwatch-"
 """Names that are ours, not objects: half-written files and locks."""
@@ -36,9 +40,13 @@ class FolderStore(Store, scheme="file"):
     def from_url(cls, url: SplitResult) -> FolderStore:
         """Open a plain path or `file:///path`."""
         path = unquote(url.path) if url.scheme else url.path
-        if not path or url.netloc not in {"", "localhost"} or path.startswith("/vsi"):
+        elsewhere = path.startswith("/vsi") or _SCHEME.match(path)
+        if not path or url.netloc not in {"", "localhost"} or elsewhere:
             raise StoreError(f"{url.geturl()!r}: give a folder path or s3://bucket/prefix")
-        return cls(Path(path).expanduser())
+        folder = Path(path).expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file, not a folder: mend --store or --archive")
+        return cls(folder)
 
     def __reduce__(self) -> tuple[type[FolderStore], tuple[Path]]:
         return FolderStore, (self.path,)

@@ -26,6 +26,15 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class GaveUpError(TransientError):
+    """Patience has ended; whoever asks on behalf of another does not begin anew.
+
+    A login happens inside the request that needs it: six tries of each would be thirty-six.
+    """
+
+    kind = "gave_up"
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How often and how long one request is tried."""
@@ -127,7 +136,7 @@ def persist(
     while True:
         wait = pace.wait()
         if time.monotonic() + wait > ends:
-            raise TransientError(
+            raise GaveUpError(
                 f"{subject}: gave up after {patience.total_s:g} s", retry_after_s=wait
             )
         if wait:
@@ -135,6 +144,8 @@ def persist(
             sleep(wait + random.uniform(0.0, 0.1 * min(wait, 10.0)))
         try:
             return attempt()
+        except GaveUpError:
+            raise
         except TransientError as exc:
             if exc.retry_after_s is not None:
                 refusals += 1
@@ -146,7 +157,7 @@ def persist(
             failures, refusals = failures + 1, 0
             pause = patience.backoff(failures)
             if failures >= patience.attempts or time.monotonic() + pause > ends:
-                raise TransientError(f"{subject}: gave up after {failures} tries: {exc}") from exc
+                raise GaveUpError(f"{subject}: gave up after {failures} tries: {exc}") from exc
             LOG.info("%s: try %d failed, again in %.1f s: %s", subject, failures, pause, exc)
             sleep(pause)
 

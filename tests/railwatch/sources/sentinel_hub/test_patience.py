@@ -107,3 +107,19 @@ def test_one_hold_holds_every_process(tmp_path):
     assert 29 < other.wait() < 30.001
     file.write_text("not a number")
     assert other.wait() == 0
+
+
+def test_who_asks_for_another_does_not_begin_anew():
+    """A login that failed for good inside a request is not tried six times six times."""
+    tries = []
+
+    def login():
+        tries.append(1)
+        raise TransientError("503")
+
+    def request():
+        return persist(Patience(attempts=3), Pace(), "login", login, sleep=lambda _: None)
+
+    with pytest.raises(TransientError, match="login: gave up after 3 tries"):
+        persist(Patience(attempts=3), Pace(), "catalog", request, sleep=lambda _: None)
+    assert len(tries) == 3

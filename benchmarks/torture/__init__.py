@@ -1,0 +1,1 @@
+"""`make torture`: faults put in on purpose, each shown to have happened, and what came of them."""
