@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import gamma
 
+from railwatch.detector.order import half_sample_mode
+
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
@@ -94,29 +96,6 @@ class EmptyTrack:
     """(cell,) effective number of empty dates the mean rests on."""
     foreign: npt.NDArray[np.bool_]
     """(cell,) the look differs from the rest of the track: other ground, or never seen empty."""
-
-
-def half_sample_mode(values: F64) -> F64:
-    """Half-sample mode over the first axis (Bickel & Fruehwirth 2006); NaN are left out."""
-    ordered = np.sort(values, axis=0)  # NaN last
-    count = np.isfinite(ordered).sum(axis=0)
-    start = np.zeros(count.shape, dtype=np.int64)
-    while (count > 2).any():
-        half = np.where(count > 2, (count + 1) // 2, count)
-        best = np.full(count.shape, np.inf)
-        where = start.copy()
-        for k in range(int((count - half).max()) + 1):
-            active = (k <= count - half) & (count > 2)
-            low = np.take_along_axis(ordered, np.where(active, start + k, 0)[None], 0)[0]
-            top = np.where(active, start + k + half - 1, 0)
-            width = np.where(active, np.take_along_axis(ordered, top[None], 0)[0] - low, np.inf)
-            better = width < best
-            best = np.where(better, width, best)
-            where = np.where(better, start + k, where)
-        start, count = where, half
-    last = np.clip(start + count - 1, 0, None)
-    low = np.take_along_axis(ordered, start[None], 0)[0]
-    return np.asarray(0.5 * (low + np.take_along_axis(ordered, last[None], 0)[0]))
 
 
 @nb.njit(cache=True, nogil=True)

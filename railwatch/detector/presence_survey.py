@@ -18,11 +18,11 @@ from railwatch.count import QUANTILE_LEVELS, BaselineState, Refusal, ResolutionC
 from railwatch.detection import Detection, Occupancy
 from railwatch.detector.block import Block, sight_of
 from railwatch.detector.each import Each, batched
-from railwatch.detector.empty_track import half_sample_mode
 from railwatch.detector.energy import track_samples
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.length import BURN_IN
 from railwatch.detector.lookout import Lookout
+from railwatch.detector.order import half_sample_mode
 from railwatch.detector.sightings import digest_of
 from railwatch.detector.strip_sampling import sample
 from railwatch.detector.tally import Heading, UnitNumbers, rows

@@ -34,3 +34,29 @@ def test_unmeasured_clouded_and_outside_are_nan():
     found = sample(values, clear, GRID, x, y)
 
     np.testing.assert_array_equal(np.isnan(found[0]), [True, True, False, True])
+
+
+def keys(distance):
+    """Keys's cubic kernel with a = -0.5, piece by piece as it was published."""
+    s = abs(distance)
+    if s <= 1:
+        return 1.5 * s**3 - 2.5 * s**2 + 1
+    return -0.5 * s**3 + 2.5 * s**2 - 4 * s + 2 if s < 2 else 0.0
+
+
+def test_every_sample_is_the_weighted_sum_of_its_sixteen_pixels():
+    """The compiled kernel equals a sum over the whole raster, written out."""
+    rng = np.random.default_rng(0)
+    stored = rng.integers(0, 9000, (3, 20, 20)).astype(np.uint16)
+    x = 500_000.0 + rng.uniform(30, 170, 40)
+    y = 4_700_000.0 - rng.uniform(30, 170, 40)
+
+    found = sample(stored, np.ones((20, 20), np.bool_), GRID, x, y)
+
+    expected = np.zeros((3, 40))
+    for i in range(40):
+        for r in range(20):
+            for c in range(20):
+                weight = keys((GRID.y()[r] - y[i]) / 10) * keys((GRID.x()[c] - x[i]) / 10)
+                expected[:, i] += weight * stored[:, r, c] * 1e-4
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
