@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from railwatch.errors import IntegrityError
+from railwatch.record import Record
 from railwatch.store import Store
 from railwatch.testing.radar_yard import RadarYard, make_yard, walk_yard
 
@@ -31,6 +33,22 @@ class Stored:
         """All that is published, by key; it is the same whenever and however often it was made."""
         keys = (k for k in self.store.list("areas") if "/history/" not in k)
         return {key: self.store.get(key) for key in keys}
+
+    def pixels_of(self, day):
+        """Key of an object without which the pixels of a day's scene cannot be read."""
+        for key in sorted(self.store.list("records/yard/chunks"), key=self.store.size)[::-1]:
+            clean = self.store.get(key)
+            self.store.delete(key)
+            try:
+                with Record.open(self.store, "yard") as record:
+                    known = record.entries()
+                    record.raster(self.yard.scene_id(day))
+            except IntegrityError as exc:
+                if known and str(exc).startswith(self.yard.scene_id(day)):
+                    return key
+            finally:
+                self.store.put(key, clean)
+        raise AssertionError(day)
 
     def flip(self, key, position=None):
         """Flip one bit of an object."""

@@ -89,7 +89,7 @@ def test_damaged_pixels_are_left_out_and_fetched_again(stored, capsys):
     """After --repair the scene is refused as damaged; the next run brings equal bytes back."""
     scan(stored.store, "yard")
     truth = stored.bytes()
-    victim = _pixels_of(stored, stored.yard.scene_id(5))
+    victim = stored.pixels_of(5)
     stored.flip(victim)
 
     assert main(["verify", "yard", "--store", stored.url, "--repair"]) == 0
@@ -149,21 +149,6 @@ def test_a_damaged_ledger_is_left_to_a_backup(stored, tmp_path, capsys):
     shutil.copytree(backup, stored.url)
     assert scan(stored.store, "yard").problems == ()
     stored.walk()
-
-
-def _pixels_of(stored, scene_id):
-    """Key of the object with a scene's largest tile: the one whose loss that scene reports."""
-    for key in sorted(stored.store.list("records/yard/chunks"), key=stored.store.size)[::-1]:
-        clean = stored.store.get(key)
-        stored.store.delete(key)
-        try:
-            with Record.open(stored.store, "yard") as record:
-                record.raster(scene_id)
-        except RailwatchError:
-            return key
-        finally:
-            stored.store.put(key, clean)
-    raise AssertionError(scene_id)
 
 
 def _chunk_named(stored, part):
