@@ -27,6 +27,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.core.sync import sync
 
 from railwatch.errors import IntegrityError
+from railwatch.record.repository import translating
 
 AT_ONCE = 128
 """Chunks under way at a time: bounds memory, and sockets on object storage."""
@@ -168,7 +169,8 @@ def put(store: Any, chunks: Mapping[str, bytes]) -> None:
         await _all(store.set(key, of.from_bytes(said)) for key, said in group)
 
     for group in _grouped(chunks.items()):
-        sync(write(group))
+        with translating(group[0][0]):
+            sync(write(group))
 
 
 def get(store: Any, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -179,7 +181,9 @@ def get(store: Any, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         return await _all(store.get(key, prototype) for key in group)
 
     for group in _grouped(keys):
-        for key, said in zip(group, sync(read(group)), strict=True):
+        with translating(group[0]):
+            found = sync(read(group))
+        for key, said in zip(group, found, strict=True):
             if said is not None:
                 yield key, said.to_bytes()
 
