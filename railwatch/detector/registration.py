@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
@@ -19,6 +20,7 @@ from scipy import fft, ndimage
 from railwatch.detection import Registration
 
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 WINDOW_PX = 32
@@ -46,7 +48,7 @@ class Reference:
     @cached_property
     def textured(self) -> bool:
         """Whether enough windows hold texture to register anything at all."""
-        flat = _highpass(self.bands[0], np.isfinite(self.bands[0]) & self.outside)
+        flat = _highpass(self.bands[:1], np.isfinite(self.bands[0]) & self.outside)[0]
         ties = sum(
             1
             for rows, cols in _windows(flat.shape)
@@ -75,14 +77,14 @@ def register(bands: F32, clear: Mask, reference: Reference) -> Registration | No
     )
     if usable.mean() < 0.02:
         return None
-    scenes = [_highpass(band, usable) for band in bands[:TIE_BANDS]]
-    fixed = [_highpass(band, usable) for band in reference.bands[:TIE_BANDS]]
+    both = np.concatenate([bands[:TIE_BANDS], reference.bands[:TIE_BANDS]])
+    scenes, fixed = np.split(_highpass(both, usable), 2)
+    splines = np.stack([_spline(image) for image in scenes])
+    side = _window_side(usable.shape)
     shift = _coarse_shift(scenes[0], fixed[0])
     sigma, ties = np.inf, 0
     for _ in range(3):
-        moved = [ndimage.shift(image, -shift, order=3, mode="nearest") for image in scenes]
-        seen = ndimage.shift(usable.astype(np.float32), -shift, order=0) > 0.5
-        steps = _window_steps(moved, fixed, usable & seen)
+        steps = _ties(splines, fixed, usable, shift, side, MIN_CORRELATION)
         if len(steps) < MIN_TIES:
             return None
         step, sigma, ties = _robust_centre(steps)
@@ -100,14 +102,66 @@ def register(bands: F32, clear: Mask, reference: Reference) -> Registration | No
     )
 
 
-def _highpass(image: F32, usable: Mask) -> F32:
-    """Image minus its blur, by normalised convolution so that holes do not bleed; 0 in holes."""
-    weight = usable.astype(np.float32)
-    filled = np.where(usable, image, np.float32(0.0)).astype(np.float32)
-    blur = ndimage.gaussian_filter(filled, HIGHPASS_PX)
-    norm = ndimage.gaussian_filter(weight, HIGHPASS_PX)
-    high = filled - blur / np.maximum(norm, 1e-3)
-    return np.asarray(np.where(usable, high, 0.0), dtype=np.float32)
+def _highpass(images: F32, usable: Mask) -> F32:
+    """Images minus their blur, by normalised convolution so that holes do not bleed; 0 in holes."""
+    norm = np.maximum(_blur(usable.astype(np.float32), _GAUSSIAN), 1e-3)
+    high = np.zeros_like(images)
+    for image, out in zip(images, high, strict=True):
+        filled = np.where(usable, image, np.float32(0.0))
+        out[usable] = (filled - _blur(filled, _GAUSSIAN) / norm)[usable]
+    return high
+
+
+_GAUSSIAN = np.exp(-0.5 * (np.arange(round(4.0 * HIGHPASS_PX) + 1) / HIGHPASS_PX) ** 2)
+_GAUSSIAN /= _GAUSSIAN[0] + 2.0 * _GAUSSIAN[1:].sum()
+"""Half of the blur's weights, from the middle outwards."""
+
+
+@nb.njit(cache=True, nogil=True)
+def _blur(image: F32, half: F64) -> F32:  # pragma: no cover - compiled
+    """Convolve with a symmetric kernel along both axes; edges are mirrored."""
+    rows, cols = image.shape
+    reach = len(half) - 1
+    across = np.empty((rows, cols))
+    line = np.empty(cols + 2 * reach)
+    for r in range(rows):
+        for c in range(cols + 2 * reach):
+            line[c] = image[r, _mirrored(c - reach, cols)]
+        for c in range(cols):
+            across[r, c] = half[0] * line[c + reach]
+        for k in range(1, reach + 1):
+            for c in range(cols):
+                across[r, c] += half[k] * (line[c + reach - k] + line[c + reach + k])
+    out = np.empty((rows, cols), dtype=np.float32)
+    total = np.empty(cols)
+    for r in range(rows):
+        total[:] = half[0] * across[r]
+        for k in range(1, reach + 1):
+            up, down = across[_mirrored(r - k, rows)], across[_mirrored(r + k, rows)]
+            for c in range(cols):
+                total[c] += half[k] * (up[c] + down[c])
+        out[r] = total
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _mirrored(at: int, size: int) -> int:  # pragma: no cover - compiled
+    """Index of a place beyond the edge, mirrored at the edge of the outer pixel."""
+    while at < 0 or at >= size:
+        at = -at - 1 if at < 0 else 2 * size - at - 1
+    return at
+
+
+_BEYOND = 12
+"""Pixels by which an image is produced so that its spline does not feel the edge."""
+
+
+def _spline(image: F32) -> F64:
+    """Coefficients of the cubic spline through an image, produced by `_BEYOND` pixels."""
+    produced = np.pad(image, _BEYOND, mode="edge")
+    return np.asarray(
+        ndimage.spline_filter(produced, 3, output=np.float64, mode="nearest"), dtype=np.float64
+    )
 
 
 def _coarse_shift(scene: F32, fixed: F32) -> npt.NDArray[np.float64]:
@@ -120,9 +174,14 @@ def _coarse_shift(scene: F32, fixed: F32) -> npt.NDArray[np.float64]:
     return np.array([lags[row], lags[col]], dtype=np.float64)
 
 
+def _window_side(shape: tuple[int, ...]) -> int:
+    """Side of a tie window, smaller where the image is small."""
+    return min(WINDOW_PX, max(12, min(shape) // 4))
+
+
 def _windows(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
-    """Tie windows over an image: a regular net, smaller windows where the image is small."""
-    side = min(WINDOW_PX, max(12, min(shape) // 4))
+    """Tie windows over an image: a regular net."""
+    side = _window_side(shape)
     return [
         (slice(r, r + side), slice(c, c + side))
         for r in range(0, shape[0] - side + 1, side)
@@ -130,44 +189,136 @@ def _windows(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     ]
 
 
-def _window_steps(
-    scenes: list[F32], fixed: list[F32], usable: Mask
-) -> list[tuple[float, float, float]]:
-    """Least-squares (row step, column step, variance) of each window and band that correlates."""
-    steps = []
-    for scene, image in zip(scenes, fixed, strict=True):
-        grad_r, grad_c = (np.asarray(g) for g in np.gradient(image))
-        inside = ndimage.binary_erosion(usable, iterations=2)
-        for rows, cols in _windows(image.shape):
-            keep = inside[rows, cols]
-            if keep.sum() < 0.35 * keep.size:
-                continue
-            s, f = scene[rows, cols][keep], image[rows, cols][keep]
-            design = np.column_stack([f, -grad_r[rows, cols][keep], -grad_c[rows, cols][keep]])
-            spread = float(np.std(f)) * float(np.std(s))
-            if (
-                spread < 1e-7
-                or float(np.mean((s - s.mean()) * (f - f.mean()))) < MIN_CORRELATION * spread
-            ):
-                continue
-            normal = design.T @ design
-            if np.linalg.cond(normal) > 1e8:
-                continue
-            solution = np.linalg.solve(normal, design.T @ s)
-            gain = solution[0]
-            residual = s - design @ solution
-            noise = float(residual @ residual) / max(1, len(s) - 3)
-            cov = noise * np.linalg.inv(normal)
-            variance = float(cov[1, 1] + cov[2, 2]) / max(gain**2, 1e-6)
-            steps.append((solution[1] / gain, solution[2] / gain, variance))
-    return steps
+@nb.njit(cache=True, nogil=True)
+def _ties(
+    splines: F64, fixed: F32, usable: Mask, shift: F64, side: int, least: float
+) -> F64:  # pragma: no cover - compiled
+    """Least-squares (row step, column step, variance) of each window and band that correlates.
+
+    Parameters
+    ----------
+    splines : (band, y, x)
+        Coefficients of the scene's cubic splines, read at places moved by `shift` (row, column).
+    fixed : (band, y, x)
+        Reference.
+    least
+        Correlation below which a window says nothing.
+    """
+    bands, rows, cols = fixed.shape
+    inside = _inside(usable, shift)
+    steps = np.empty((bands * (rows // side) * (cols // side), 3))
+    count = 0
+    for b in range(bands):
+        moved = _moved(splines[b], shift, rows, cols)
+        for top in range(0, rows - side + 1, side):
+            for left in range(0, cols - side + 1, side):
+                if _tie(moved, fixed[b], inside, (top, left), side, least, steps[count]):
+                    count += 1
+    return steps[:count]
 
 
-def _robust_centre(
-    steps: list[tuple[float, float, float]],
-) -> tuple[npt.NDArray[np.float64], float, int]:
+@nb.njit(cache=True, nogil=True)
+def _tie(
+    moved: F64,
+    image: F32,
+    inside: Mask,
+    corner: tuple[int, int],
+    side: int,
+    least: float,
+    out: F64,
+) -> bool:  # pragma: no cover - compiled
+    """Fit gain and step of one window; say whether it tells anything."""
+    top, left = corner
+    row = np.zeros(3)
+    normal, right = np.zeros((3, 3)), np.zeros(3)
+    n, total_s, total_f, power_s = 0, 0.0, 0.0, 0.0
+    for r in range(top, top + side):
+        for c in range(left, left + side):
+            if not inside[r, c]:
+                continue
+            s, row[0] = moved[r, c], image[r, c]
+            row[1] = 0.5 * (image[r - 1, c] - image[r + 1, c])
+            row[2] = 0.5 * (image[r, c - 1] - image[r, c + 1])
+            n += 1
+            total_s += s
+            total_f += row[0]
+            power_s += s * s
+            for i in range(3):
+                right[i] += row[i] * s
+                for j in range(3):
+                    normal[i, j] += row[i] * row[j]
+    if n < 0.35 * side * side:
+        return False
+    spread_s = max(power_s / n - (total_s / n) ** 2, 0.0)
+    spread_f = max(normal[0, 0] / n - (total_f / n) ** 2, 0.0)
+    spread = np.sqrt(spread_s * spread_f)
+    together = right[0] / n - (total_s / n) * (total_f / n)
+    if spread < 1e-7 or together < least * spread or np.linalg.cond(normal) > 1e8:
+        return False
+    inverse = np.linalg.inv(normal)
+    solution = inverse @ right
+    missed = max(power_s - solution @ right, 0.0)
+    noise = missed / max(1, n - 3)
+    gain = solution[0]
+    out[0], out[1] = solution[1] / gain, solution[2] / gain
+    out[2] = noise * (inverse[1, 1] + inverse[2, 2]) / max(gain**2, 1e-6)
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _moved(spline: F64, shift: F64, rows: int, cols: int) -> F64:  # pragma: no cover - compiled
+    """Image at places moved by (row, column) pixels, from its spline's coefficients."""
+    at = np.floor(shift)
+    across, along = _weights(shift[1] - at[1]), _weights(shift[0] - at[0])
+    first_r, first_c = int(at[0]) - 1 + _BEYOND, int(at[1]) - 1 + _BEYOND
+    half = np.zeros((rows + 3, cols))
+    for r in range(rows + 3):
+        for k in range(4):
+            for c in range(cols):
+                half[r, c] += across[k] * spline[first_r + r, first_c + c + k]
+    out = np.zeros((rows, cols))
+    for r in range(rows):
+        for k in range(4):
+            for c in range(cols):
+                out[r, c] += along[k] * half[r + k, c]
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _weights(f: float) -> F64:  # pragma: no cover - compiled
+    """Cubic B-spline at four neighbours, `f` beyond the second."""
+    w = np.empty(4)
+    w[0] = (1.0 - f) ** 3 / 6.0
+    w[1] = (4.0 - 6.0 * f**2 + 3.0 * f**3) / 6.0
+    w[2] = (1.0 + 3.0 * f + 3.0 * f**2 - 3.0 * f**3) / 6.0
+    w[3] = f**3 / 6.0
+    return w
+
+
+@nb.njit(cache=True, nogil=True)
+def _inside(usable: Mask, shift: F64) -> Mask:  # pragma: no cover - compiled
+    """Pixels usable here and in the moved scene, at least three steps from any that is not."""
+    rows, cols = usable.shape
+    inside = np.zeros((rows, cols), dtype=np.bool_)
+    for r in range(rows):
+        for c in range(cols):
+            y, x = r + shift[0], c + shift[1]
+            if usable[r, c] and 0.0 <= y <= rows - 1 and 0.0 <= x <= cols - 1:
+                inside[r, c] = usable[int(np.floor(y + 0.5)), int(np.floor(x + 0.5))]
+    for _ in range(2):
+        before = inside.copy()
+        for r in range(rows):
+            for c in range(cols):
+                edge = r == 0 or c == 0 or r == rows - 1 or c == cols - 1
+                if edge or not (
+                    before[r - 1, c] and before[r + 1, c] and before[r, c - 1] and before[r, c + 1]
+                ):
+                    inside[r, c] = False
+    return inside
+
+
+def _robust_centre(table: F64) -> tuple[F64, float, int]:
     """Centre (row, column), its standard error and the number of ties within 3 robust sigma."""
-    table = np.array(steps)
     values, weight = table[:, :2], 1.0 / (table[:, 2] + 0.05**2)
     centre = np.median(values, axis=0)
     for _ in range(5):
