@@ -12,13 +12,13 @@ from railwatch.count import QUANTILE_LEVELS, BaselineState, ResolutionClass
 from railwatch.detection import Detection
 from railwatch.detector.each import Each
 from railwatch.detector.fingerprint import detector_fingerprint
+from railwatch.detector.lookout import scene_of
 from railwatch.detector.segmented import detect_cars
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars
 from railwatch.detector.sightings import digest_of
 from railwatch.detector.tally import Heading, UnitNumbers, rows
 from railwatch.fouling import usable_stretches
-from railwatch.record import Record
-from railwatch.scene import Scene
+from railwatch.record import Record, SceneEntry
 from railwatch.store import Store
 
 
@@ -28,12 +28,11 @@ class CarSurvey:
 
     store: Store
     area: Area
-    scenes: tuple[tuple[Scene, str], ...]
-    """Each with the digest of its pixels."""
+    entries: tuple[SceneEntry, ...]
 
     def inputs(self, _each: Each) -> list[str]:
         """For each scene the digest of what its count rests on: itself."""
-        return [digest_of(self.area.sidings.digest, pixels) for _, pixels in self.scenes]
+        return [digest_of(self.area.sidings.digest, entry.contents) for entry in self.entries]
 
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube."""
@@ -41,9 +40,10 @@ class CarSurvey:
 
     def detect(self, number: int) -> Detection:
         """Detect one scene."""
-        scene, _ = self.scenes[number]
+        entry = self.entries[number]
+        scene = scene_of(entry)
         with Record.open(self.store, self.area.id) as record:
-            grid, raster = record.raster(scene.id)
+            grid, raster = record.raster(entry)
         found = detect_cars(
             raster, grid, self.area.sidings, scene, usable_stretches(self.area.sidings)
         )

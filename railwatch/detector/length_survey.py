@@ -32,8 +32,7 @@ from railwatch.detector.length import (
 from railwatch.detector.observation import Observation, optical
 from railwatch.detector.sightings import Sightings, digest_of
 from railwatch.detector.tally import Heading, UnitNumbers, rows
-from railwatch.record import Record
-from railwatch.scene import Scene
+from railwatch.record import Record, SceneEntry
 
 SCENES_AT_ONCE = 32
 """Scenes looked at before the next decision: enough to keep workers busy."""
@@ -53,16 +52,16 @@ class LengthSurvey:
         record: Record,
         area: Area,
         cube_key: str,
-        scenes: Sequence[tuple[Scene, str]],
+        entries: Sequence[SceneEntry],
         level: ResolutionClass,
         *,
         remembering: bool = True,
     ) -> None:
-        """Take scenes in order of acquisition, each with the digest of its pixels."""
+        """Take scenes in order of acquisition."""
         self.area = area
         self.level = level
         self._states = replace(record.states, kept=remembering)
-        self.seen = Sightings(record, area, cube_key, scenes, self._states)
+        self.seen = Sightings(record, area, cube_key, entries, self._states)
         self._kind = f"knowledge/{digest_of(cube_key)}"
 
     def inputs(self, each: Each) -> list[str]:

@@ -17,7 +17,7 @@ from railwatch.detector.observation import (
 )
 from railwatch.detector.registration import Reference
 from railwatch.grid import Grid
-from railwatch.record import Record, States, parcel
+from railwatch.record import Record, SceneEntry, States, parcel
 from railwatch.scene import Scene
 from railwatch.store import Store
 
@@ -47,7 +47,7 @@ class Lookout:
         record: Record,
         area: Area,
         cube_key: str,
-        first: Sequence[Scene],
+        first: Sequence[SceneEntry],
         kept: tuple[States, str],
     ) -> Lookout:
         """Set up with the cube's first scenes as reference; `kept` is where, by what name."""
@@ -56,7 +56,7 @@ class Lookout:
         data = states.get(name)
         if data is None:
             corridor = corridor_of(bare.grid, bare.blocks, bare.grid.gsd_m)
-            rasters = (record.raster(scene.id)[1] for scene in first)
+            rasters = (record.raster(entry)[1] for entry in first)
             reference = reference_from(
                 [(raster.bands, raster) for raster in rasters], corridor, bare.grid.gsd_m
             )
@@ -69,7 +69,7 @@ class Lookout:
         """Blocks of counted tracks; main lines are watched by nobody here."""
         return tuple(b for b in blocks_of(self.area.sidings, self.grid.gsd_m) if b.group.counted)
 
-    def observe(self, scenes: tuple[Scene, ...]) -> list[Observation]:
+    def observe(self, entries: tuple[SceneEntry, ...]) -> list[Observation]:
         """Look at a few scenes."""
         if self.bearings is None:
             raise ValueError(f"{self.area.id}: a lookout without bearings cannot look at scenes")
@@ -77,12 +77,19 @@ class Lookout:
         with Record.open(self.store, self.area.id) as record:
             return [
                 observe(
-                    scene,
-                    record.raster(scene.id)[1],
+                    scene_of(entry),
+                    record.raster(entry)[1],
                     self.grid,
                     self.blocks,
                     corridor,
                     reference,
                 )
-                for scene in scenes
+                for entry in entries
             ]
+
+
+def scene_of(entry: SceneEntry) -> Scene:
+    """Give the scene of an entry that was ingested."""
+    if entry.scene is None:
+        raise ValueError(f"{entry.item_id}: an ingested scene has no metadata")
+    return entry.scene

@@ -21,13 +21,13 @@ from railwatch.detector.each import Each, batched
 from railwatch.detector.energy import track_samples
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.length import BURN_IN
-from railwatch.detector.lookout import Lookout
+from railwatch.detector.lookout import Lookout, scene_of
 from railwatch.detector.order import half_sample_mode
 from railwatch.detector.sightings import digest_of
 from railwatch.detector.strip_sampling import sample
 from railwatch.detector.tally import Heading, UnitNumbers, rows
-from railwatch.record import Record
-from railwatch.scene import Scene, SceneRaster
+from railwatch.record import Record, SceneEntry
+from railwatch.scene import SceneRaster
 
 F64 = npt.NDArray[np.float64]
 
@@ -43,12 +43,12 @@ class PresenceSurvey:
     """Detects radar scenes, each against earlier ones of its own orbit."""
 
     def __init__(
-        self, record: Record, area: Area, cube_key: str, scenes: Sequence[tuple[Scene, str]]
+        self, record: Record, area: Area, cube_key: str, entries: Sequence[SceneEntry]
     ) -> None:
-        """Take scenes in order of acquisition, each with the digest of its pixels."""
+        """Take scenes in order of acquisition."""
         self.area = area
-        self.scenes = tuple(scene for scene, _ in scenes)
-        self._pixels = tuple(pixels for _, pixels in scenes)
+        self.entries = tuple(entries)
+        self.scenes = tuple(scene_of(entry) for entry in entries)
         self.lookout = Lookout(record.store, area, record.footprint(cube_key).grid)
 
     def inputs(self, _each: Each) -> list[str]:
@@ -57,8 +57,8 @@ class PresenceSurvey:
         Counts of the burn-in rest on all of it.
         """
         chain, inputs = self.area.sidings.digest, []
-        for pixels in self._pixels:
-            chain = digest_of(chain, pixels)
+        for entry in self.entries:
+            chain = digest_of(chain, entry.contents)
             inputs.append(chain)
         first = inputs[min(BURN_IN, len(inputs)) - 1]
         return [first if i < BURN_IN else chain for i, chain in enumerate(inputs)]
@@ -66,17 +66,17 @@ class PresenceSurvey:
     def detections(self, wanted: Sequence[int], each: Each) -> Iterator[tuple[int, Detection]]:
         """Detect scenes by their number in the cube."""
         level: dict[str, list[F64]] = {}
-        for unit, profiles in each(self.profiles, batched(self.scenes, SCENES_A_UNIT)):
-            level |= {scene.id: one for scene, one in zip(unit, profiles, strict=True)}
+        for unit, profiles in each(self.profiles, batched(self.entries, SCENES_A_UNIT)):
+            level |= {entry.item_id: one for entry, one in zip(unit, profiles, strict=True)}
         for i in wanted:
             yield i, self._detection(i, level)
 
-    def profiles(self, scenes: tuple[Scene, ...]) -> list[list[F64]]:
+    def profiles(self, entries: tuple[SceneEntry, ...]) -> list[list[F64]]:
         """Backscatter along each block, dB: for each scene one (cell,) array a block."""
         with Record.open(self.lookout.store, self.area.id) as record:
             return [
-                [self._profile(record.raster(scene.id)[1], block) for block in self.lookout.blocks]
-                for scene in scenes
+                [self._profile(record.raster(entry)[1], block) for block in self.lookout.blocks]
+                for entry in entries
             ]
 
     def _profile(self, raster: SceneRaster, block: Block) -> F64:

@@ -257,9 +257,9 @@ def _tie(
         return False
     inverse = np.linalg.inv(normal)
     solution = inverse @ right
-    missed = max(power_s - solution @ right, 0.0)
+    missed = max(power_s - float(solution @ right), 0.0)
     noise = missed / max(1, n - 3)
-    gain = solution[0]
+    gain = float(solution[0])
     out[0], out[1] = solution[1] / gain, solution[2] / gain
     out[2] = noise * (inverse[1, 1] + inverse[2, 2]) / max(gain**2, 1e-6)
     return True

@@ -15,10 +15,9 @@ from railwatch.area import Area
 from railwatch.detection import Sighting
 from railwatch.detector.each import Each, batched
 from railwatch.detector.fingerprint import detector_fingerprint
-from railwatch.detector.lookout import Lookout
+from railwatch.detector.lookout import Lookout, scene_of
 from railwatch.detector.observation import Observation
-from railwatch.record import Record, States, parcel
-from railwatch.scene import Scene
+from railwatch.record import Record, SceneEntry, States, parcel
 
 SCENES_A_UNIT = 4
 REFERENCE_SCENES = 24
@@ -38,19 +37,20 @@ class Sightings:
         record: Record,
         area: Area,
         cube_key: str,
-        scenes: Sequence[tuple[Scene, str]],
+        entries: Sequence[SceneEntry],
         states: States,
     ) -> None:
-        """Take scenes, each with the digest of its pixels; nothing is remembered without state."""
+        """Take scenes in order of acquisition; nothing is remembered without state."""
         self._record = record
         self._states = states
         self._area = area
         self._cube_key = cube_key
-        self.scenes = tuple(scene for scene, _ in scenes)
-        first = [pixels for _, pixels in scenes[:REFERENCE_SCENES]]
+        self._entries = tuple(entries)
+        self.scenes = tuple(scene_of(entry) for entry in entries)
+        first = [entry.contents for entry in entries[:REFERENCE_SCENES]]
         about = digest_of(area.sidings.digest, detector_fingerprint(), cube_key, *first)
         self._bearings = f"bearings/{digest_of(cube_key)}/{about}"
-        self.rests_on = tuple(digest_of(about, pixels) for _, pixels in scenes)
+        self.rests_on = tuple(digest_of(about, entry.contents) for entry in entries)
         """For each scene the digest of all that looking at it rests on."""
         self._held: dict[int, Observation] = {}
         """With strips."""
@@ -60,7 +60,7 @@ class Sightings:
     @cached_property
     def lookout(self) -> Lookout:
         """What looks at the scenes."""
-        first = self.scenes[:REFERENCE_SCENES]
+        first = self._entries[:REFERENCE_SCENES]
         kept = (self._states, self._bearings)
         return Lookout.over(self._record, self._area, self._cube_key, first, kept)
 
@@ -70,7 +70,7 @@ class Sightings:
         if not new:
             return
         place = {self.scenes[i].id: i for i in new}
-        units = batched([self.scenes[i] for i in new], SCENES_A_UNIT)
+        units = batched([self._entries[i] for i in new], SCENES_A_UNIT)
         for _, batch in each(self.lookout.observe, units):
             for one in batch:
                 self._held[place[one.scene.id]] = one

@@ -20,10 +20,10 @@ from railwatch.detector.car_survey import CarSurvey
 from railwatch.detector.each import Each, here
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.length_survey import LengthSurvey
+from railwatch.detector.lookout import scene_of
 from railwatch.detector.presence_survey import PresenceSurvey
 from railwatch.detector.resolution import resolution_class
 from railwatch.record import Record, SceneEntry, Status
-from railwatch.scene import Scene
 
 log = logging.getLogger(__name__)
 
@@ -133,24 +133,12 @@ def _survey_of(
     remembering
         Use what is kept of earlier surveys, and keep what this one learns.
     """
-    scenes = tuple((_scene(entry), _pixels(entry)) for entry in entries)
-    first, _ = scenes[0]
+    first = scene_of(entries[0])
     level = resolution_class(first.gsd_m, first.bands)
     if level is ResolutionClass.A:
-        return CarSurvey(record.store, area, scenes)
+        return CarSurvey(record.store, area, tuple(entries))
     if level is ResolutionClass.D:
-        return PresenceSurvey(record, area, cube_key, scenes)
+        return PresenceSurvey(record, area, cube_key, entries)
     if level is None:
         raise ValueError(f"{cube_key}: nothing can be counted at {first.gsd_m:g} m")
-    return LengthSurvey(record, area, cube_key, scenes, level, remembering=remembering)
-
-
-def _scene(entry: SceneEntry) -> Scene:
-    if entry.scene is None:
-        raise ValueError(f"{entry.item_id}: an ingested scene has no metadata")
-    return entry.scene
-
-
-def _pixels(entry: SceneEntry) -> str:
-    """Name a scene's metadata and pixels as they are in the record."""
-    return f"{entry.item_id}/{entry.change}/{entry.footprint}/{entry.checksum}"
+    return LengthSurvey(record, area, cube_key, entries, level, remembering=remembering)

@@ -60,6 +60,11 @@ class SceneEntry:
     """When the row was made, UTC."""
 
     @property
+    def contents(self) -> str:
+        """Name of a scene's metadata and pixels as they are in the record."""
+        return f"{self.item_id}/{self.change}/{self.footprint}/{self.checksum}"
+
+    @property
     def cube_path(self) -> str:
         """Group of the scene's pixels in the repository."""
         if self.scene is None:

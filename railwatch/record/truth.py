@@ -76,6 +76,8 @@ class Record:
         self._repository: Any = None
         self._session: Any = None
         self._seen: tuple[SceneEntry, ...] = ()
+        self._footprints: dict[tuple[str, str], Footprint] = {}
+        """By cube key and digest; a footprint never changes."""
         self._indices: dict[str, dict[str, findings.Finding]] = {}
         """Findings of the snapshot that is read, by path."""
         self._batch: Batch | None = None
@@ -220,8 +222,13 @@ class Record:
         """
         return imagery.footprint(self._reader(), cube_key, self._footprints_in_use[cube_key])
 
-    def raster(self, scene_id: str) -> tuple[Grid, SceneRaster]:
+    def raster(self, scene: str | SceneEntry) -> tuple[Grid, SceneRaster]:
         """Return a scene's pixels and the grid they lie on.
+
+        Parameters
+        ----------
+        scene
+            Its id, or its entry: then the ledger of all scenes need not be read.
 
         Raises
         ------
@@ -230,19 +237,20 @@ class Record:
         IntegrityError
             The stored pixels are not what was written.
         """
-        entry = next(
-            (
-                e
-                for e in self.entries()
-                if e.item_id == scene_id and e.status is not Status.REJECTED
-            ),
-            None,
-        )
-        if entry is None:
-            raise KeyError(scene_id)
-        with translating(scene_id):
-            footprint = imagery.footprint(self._reader(), entry.cube_key, entry.footprint)
+        entry = scene if isinstance(scene, SceneEntry) else self._entry(scene)
+        place = (entry.cube_key, entry.footprint)
+        with translating(entry.item_id):
+            if place not in self._footprints:
+                self._footprints[place] = imagery.footprint(self._reader(), *place)
+            footprint = self._footprints[place]
             return footprint.grid, imagery.read(self._reader(), entry, footprint)
+
+    def _entry(self, scene_id: str) -> SceneEntry:
+        """Find the entry of a scene with pixels; `KeyError` if there is none."""
+        for entry in self.entries():
+            if entry.item_id == scene_id and entry.status is not Status.REJECTED:
+                return entry
+        raise KeyError(scene_id)
 
     def cube(self, cube_key: str) -> xr.Dataset:
         """Return the scenes of a cube that count, ordered by time; pixels are read when needed.
