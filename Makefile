@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,13 @@ deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operati
 
 worker: env  ## run what the server schedules, on this machine
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/prefect worker start --pool railwatch --type process
+
+recovery: env  ## kill -9 of worker, server, Dask and runs, ten times in a backfill of 200 scenes
+	@RAILWATCH_RECOVERY_ROUNDS=$${ROUNDS:-10} RAILWATCH_RECOVERY_SCENES=200 RAILWATCH_RECOVERY_LOG=$${LOG:-build/recovery.log} \
+	  $(BIN)/python -m pytest -q -rP tests/flows/operations/test_recovery.py
+
+infra: env  ## check image, compose, Kubernetes and policies by what runs without an engine
+	@infra/check
 
 docs: env  ## write docs/cli.md from the commands' own help
 	@$(BIN)/python -m railwatch.cli.reference > docs/cli.md.new && mv docs/cli.md.new docs/cli.md

@@ -12,8 +12,8 @@ whoever saw that takes it over, on condition that it is still the same. Clocks a
 Claims save money, the record keeps the truth: it holds each scene once whoever brings it. The only
 gap is a holder that was stopped, not killed, for longer than the lease and then goes on.
 
-    {store}/claims/{area}/holders/{holder}
-    {store}/claims/{area}/scenes/{scene}
+    {store}/claims/{area}/{kind}/holders/{holder}
+    {store}/claims/{area}/{kind}/held/{scene}
 """
 
 from __future__ import annotations
@@ -47,19 +47,20 @@ AT_ONCE = 16
 
 
 class Claims:
-    """The claims of one run on scenes of one area; a context manager."""
+    """The claims of one run on scenes, or on another kind of thing, of one area."""
 
     def __init__(
         self,
         store: Store,
         area_id: str,
         *,
+        kind: str = "scenes",
         lease_s: float = LEASE_S,
         beat_s: float = BEAT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._folder = f"claims/{area_id}"
+        self._folder = f"claims/{area_id}/{kind}"
         self._holder = uuid.uuid4().hex
         self._lease_s = lease_s
         self._beat_s = beat_s
@@ -164,7 +165,7 @@ class Claims:
         return f"{self._folder}/holders/{holder}"
 
     def _scene_key(self, scene_id: str) -> str:
-        return f"{self._folder}/scenes/{quote(scene_id, safe='')}"
+        return f"{self._folder}/held/{quote(scene_id, safe='')}"
 
 
 def _holder_of(claim: bytes) -> str:

@@ -15,16 +15,21 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from railwatch.area import Area
 from railwatch.claim import Claims
 from railwatch.errors import QuotaError, TransientError
+from railwatch.grid import Grid
 from railwatch.record import Record, Status, Ticket, Written
+from railwatch.scene import Scene, SceneRaster
 from railwatch.sources import Found, PaidSource, SceneSource
 from railwatch.store import Store
 from railwatch.work import Work, work_for
 from tasks.policy import Limit, Retry, task
 from tasks.progress import Stage, stage
-from tasks.spread import Crew, spread
+from tasks.spread import Crew, is_left, spread
 from tasks.writing import ASK_EVERY_S, heed_suspension, writing
 
 logger = logging.getLogger(__name__)
@@ -68,8 +73,9 @@ def ingest(
                 return
             postponed: list[tuple[str, str]] = []
             with (
-                crew.hired(SCENE_S * len(work.scenes)) as client,
+                # Claims are given up last, when nobody fetches any more.
                 closing(_batches(record, work, source, opened)) as batches,
+                crew.hired(SCENE_S * len(work.scenes)) as client,
             ):
                 for batch in batches:
                     postponed += _ingest_batch(record, batch, source, client, opened)
@@ -138,4 +144,17 @@ def _ingest_batch(
 
 def _fetch(ticket: Ticket, source: SceneSource) -> Written:
     """Fetch and write a ticket's scenes, on a worker."""
-    return ticket.write(source)
+    return ticket.write(_UntilLeft(source))
+
+
+class _UntilLeft:
+    """A source that gives nothing more once nobody waits for it."""
+
+    def __init__(self, source: SceneSource) -> None:
+        self._source = source
+
+    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Read the scene's pixels, unless the run was stopped."""
+        if is_left():
+            raise TransientError(f"{scene.id}: the run was stopped before it was fetched")
+        return self._source.fetch(scene, grid, tiles)

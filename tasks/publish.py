@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from railwatch.area import Area
+from railwatch.claim import Claims
 from railwatch.publication import Publication
 from railwatch.publication import publish as publish_record
 from railwatch.record import Record
 from railwatch.store import Store
 from tasks.policy import Limit, Retry, task
+from tasks.writing import ASK_EVERY_S
 
 
 @task(retry=Retry.NETWORK, timeout_s=3600.0, limits=(Limit.STORE,))
 def publish(area: Area, store: Store, detector: str) -> Publication:
     """Switch readers to what the record says now; nothing is written if they have it already."""
-    with Record.open(store, area.id) as record:
+    with _publishing_alone(store, area.id), Record.open(store, area.id) as record:
         return publish_record(store, record, area, detector=detector)
+
+
+@contextmanager
+def _publishing_alone(store: Store, area_id: str) -> Iterator[None]:
+    """Be the one publisher of an area: two of the same content write different times of it.
+
+    In a folder the publisher itself takes a lock.
+    """
+    if not store.shared:
+        yield
+        return
+    with Claims(store, area_id, kind="publication") as claims:
+        while not claims.take(["publication"], 1):
+            time.sleep(ASK_EVERY_S)
+        yield

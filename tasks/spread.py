@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,8 +94,29 @@ class Crew:
             _loop_deaf_to_ctrl_c() as loop,
             _cluster(cores, processes=processes, loop=loop) as cluster,
             Client(cluster, set_as_default=False) as client,
+            _leaving_told(),
         ):
             yield client
+
+
+_leaving = threading.Event()
+"""In this process: whoever asked for the units is gone, so threads need not finish them."""
+
+
+def is_left() -> bool:
+    """Whether a unit that runs in a thread of ours was given up: cancelled, suspended, failed."""
+    return _leaving.is_set()
+
+
+@contextmanager
+def _leaving_told() -> Iterator[None]:
+    """Tell units in threads of this process when the body fails; Dask would wait for them."""
+    _leaving.clear()
+    try:
+        yield
+    except BaseException:
+        _leaving.set()
+        raise
 
 
 def _cluster(cores: int, *, processes: bool, loop: Any) -> Any:
