@@ -25,6 +25,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from railwatch.detector.one_track import forward_backward
+
 MAX_TRACKS = 7
 """Tracks inferred jointly; 2**7 subsets. Wider yards are cut into blocks."""
 
@@ -437,11 +439,18 @@ def infer(
     units = int(np.max(unit, initial=-1)) + 1
     on = min(0.5, dynamics.cell_m / dynamics.gap_m)
     off = min(0.5, dynamics.cell_m / dynamics.train_m)
-    scaled = loglik * dynamics.temper
-    likelihood = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    forward = _filter(likelihood, allowed, tracks, on, off)
-    marginal = _marginals(forward, likelihood, allowed, tracks, on, off)
+    if tracks == 1:
+        evidence = (loglik[:, 1] - loglik[:, 0]) * dynamics.temper
+        forward, one = forward_backward(evidence, allowed, on, off)
+        marginal = one[None]
+    else:
+        scaled = loglik * dynamics.temper
+        likelihood = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        forward = _filter(likelihood, allowed, tracks, on, off)
+        marginal = _marginals(forward, likelihood, allowed, tracks, on, off)
     covered = np.zeros((draws, units))
+    if not draws:
+        return Posterior(marginal, covered)
     uniforms = np.random.Generator(np.random.PCG64(seed)).random((draws, cells))
     _sample(forward, allowed, unit, on, off, uniforms, covered)
     return Posterior(marginal, covered)
