@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from railwatch.detector import registration
 from railwatch.detector.registration import Reference, register
 
 SIZE, FINE, GSD_M = 160, 4, 10.0
@@ -62,3 +63,22 @@ def test_plain_land_is_known_to_have_no_texture():
     )
 
     assert not plain.textured
+
+
+def test_moving_and_blurring_are_those_of_scipy():
+    """The compiled spline shift, blur and clear places against scipy.ndimage's general ones."""
+    rng = np.random.default_rng(8)
+    image = rng.normal(size=(40, 56)).astype(np.float32)
+    usable = rng.random(image.shape) > 0.01
+    shift = np.array([1.37, -2.61])
+
+    moved = registration._moved(registration._spline(image), shift, *image.shape)
+    blurred = registration._blur(image, registration._GAUSSIAN)
+    inside = registration._inside(usable, shift)
+
+    expected = ndimage.shift(image.astype(np.float64), -shift, order=3, mode="nearest")
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+    expected = ndimage.gaussian_filter(image.astype(np.float64), registration.HIGHPASS_PX)
+    np.testing.assert_allclose(blurred, expected, atol=1e-6)
+    seen = ndimage.shift(usable.astype(np.float32), -shift, order=0) > 0.5
+    np.testing.assert_array_equal(inside, ndimage.binary_erosion(usable & seen, iterations=2))
