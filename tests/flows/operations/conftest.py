@@ -2,9 +2,12 @@
 
 import contextlib
 import ctypes
+import importlib.metadata
 import os
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
@@ -177,13 +180,10 @@ class Operated:
 
 @pytest.fixture(scope="module")
 def operated(tmp_path_factory):
-    """A server that was never used, and nothing set up on it; the worker is not started."""
+    """A server on SQLite that was never used, nothing set up on it; the worker is not started."""
     from flows.local_server import LocalServer, cache_folder
 
     folder = tmp_path_factory.mktemp("operated")
-    import importlib.metadata
-    import socket
-
     template = cache_folder() / "prefect" / f"{importlib.metadata.version('prefect')}.db"
     if not template.exists():  # 113 migrations once, not at every start
         first = LocalServer()
@@ -192,11 +192,68 @@ def operated(tmp_path_factory):
         first.stop()
     (folder / "home").mkdir()
     shutil.copyfile(template, folder / "home" / "prefect.db")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    running = Operated(folder, port)
+    running = Operated(folder, free_port())
     try:
         running.start_server()
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def operated_on_postgresql(tmp_path_factory):
+    """A server on a PostgreSQL of its own, Debian's, on loopback."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("no PostgreSQL on this machine: apt-get install postgresql")
+    folder = tmp_path_factory.mktemp("postgresql")
+    with postgresql(programs[-1], folder / "data") as url:
+        running = Operated(folder, free_port())
+        running.more = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
+        try:
+            running.start_server()
+            yield running
+        finally:
+            running.stop()
+
+
+@contextlib.contextmanager
+def postgresql(programs, data):
+    """Run a PostgreSQL cluster in a folder; it refuses to run as root, so root lends it a user."""
+    port = str(free_port())
+    lent = {}
+    data.mkdir()
+    if os.geteuid() == 0:
+        lent = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        for folder in (data, *data.parents[:3]):
+            if not folder.stat().st_mode & stat.S_ISVTX:  # /tmp is open already
+                folder.chmod(folder.stat().st_mode | 0o055)
+        shutil.chown(data, "postgres", "postgres")
+    data.chmod(0o700)
+    making = [programs / "initdb", "-D", data, "-A", "trust", "-U", "prefect", "--no-sync"]
+    subprocess.run(making, check=True, capture_output=True, cwd="/", **lent)
+    options = ["-h", "127.0.0.1", "-p", port, "-k", data]
+    with (data.parent / "postgresql.log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs / "postgres", "-D", data, *options],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            **lent,
+        )
+    try:
+        ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
+        deadline = time.monotonic() + 60
+        while subprocess.run(ready, check=False).returncode != 0:
+            assert time.monotonic() < deadline, (data.parent / "postgresql.log").read_text()
+            time.sleep(0.2)
+        yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait()
+
+
+def free_port() -> int:
+    """A port of loopback nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]

@@ -1,5 +1,10 @@
 """`railwatch ops setup` on a real server: the same after twice, and forms that refuse."""
 
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.exceptions import PrefectHTTPStatusError
@@ -131,3 +136,55 @@ def test_the_form_offers_the_known_areas(deployed):
     assert said["definitions"]["Pace"]["properties"]["months_each"]["default"] == 6
     assert "price" in said["definitions"]["Pace"]["properties"]["dry_run"]["description"]
     assert said["additionalProperties"] is False
+
+
+@pytest.fixture
+def receiver():
+    """A web hook on loopback; what was sent to it."""
+    received = queue.Queue()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            received.put((self.path, json.loads(self.rfile.read(length))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/hook-of-the-desk", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_alarm_reaches_the_notice_that_was_configured(deployed, receiver):
+    """A quota that ends comes as a sentence to the web hook, whose address no page shows."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    from flows import happening
+
+    operated, _, settings = deployed
+    address, received = receiver
+    operated.more["RAILWATCH_HOOK_URL"] = address
+    settings.write_text(
+        MINUTELY + "notify: [{name: desk, kind: webhook, url_from: RAILWATCH_HOOK_URL}]\n"
+    )
+    operated.setup(settings)
+    with temporary_settings({PREFECT_API_URL: operated.url, PREFECT_API_AUTH_STRING: None}):
+        happening.quota_exhausted("yard", "the account's month is spent")
+
+        path, said = received.get(timeout=90)
+
+    assert path == "/hook-of-the-desk"
+    assert said["subject"] == "railwatch: no more is paid for"
+    assert said["text"] == "yard: the account's month is spent"
+    with operated.client() as client:
+        block = client.read_block_document_by_name(
+            "railwatch-desk", "custom-webhook", include_secrets=False
+        )
+    assert address not in block.model_dump_json()
