@@ -23,6 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt --group dev -e .
+	@$(BIN)/python -m railwatch.testing.kernels  # numba's code, once and not in every process
 	@touch $(READY)
 
 demo: env  ## watch Tumangang over five rendered years and name the report to open

@@ -7,7 +7,7 @@ Nothing about how well it is counted can be learnt from it; `railwatch.testing.s
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,12 +34,13 @@ FOOTPRINT = footprint_for(SIDINGS, 10.0, BANDS)
 FIRST = dt.datetime(2023, 1, 1, 2, 11, tzinfo=dt.UTC)
 
 
-def small_scene(day: int) -> Scene:
-    """Give the scene of a day."""
+def small_scene(day: int, **changed: Any) -> Scene:
+    """Give the scene of a day; `changed` are fields of `Scene` that are to be others."""
     acquired = FIRST + dt.timedelta(days=day)
-    return Scene(
+    scene = Scene(
         f"S2_{day:03}", "sentinel-2-l2a", acquired, "sentinel-2a", 10.0, BANDS, 160.0, 40.0
     )
+    return replace(scene, **changed)
 
 
 def small_raster(day: int) -> SceneRaster:
