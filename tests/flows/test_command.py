@@ -1,8 +1,6 @@
 """`railwatch run` as a person runs it: in a process, on an archive in a folder."""
 
-import hashlib
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -19,17 +17,6 @@ RAILWATCH = (sys.executable, "-m", "railwatch")
 
 STOPPED_WITHIN_S = 20.0
 """Far above the 2-5 s it takes on a busy machine."""
-
-
-def _published(store: Path) -> dict[str, str]:
-    """Digest of everything that is published, times of publication aside."""
-    said = {}
-    pointer = json.loads((store / "areas/yard/latest.json").read_text())
-    folder = store / "areas/yard/publications" / pointer["publication"]
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in {"", ".geojson", ".ndjson", ".webp", ".png"}:
-            said[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return said | {"publication": pointer["publication"], "snapshot": pointer["snapshot"]}
 
 
 def _rows(store: Path) -> list[dict[str, object]]:
@@ -116,27 +103,6 @@ def test_a_stopped_run_ends_within_seconds_and_goes_on_from_there(yard, blow):
     done = yard.run("--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["scenes"] == 60
-
-
-@pytest.mark.slow
-def test_kill_9_at_any_moment_costs_nothing(yard):
-    """Ten kills at random moments, then the same command: the same published bytes."""
-    yard.add(0, 40)
-    assert yard.run().returncode == 0
-    undisturbed = _published(yard.store), _rows(yard.store)
-    yard.store = yard.store.with_name("killed")
-    rng = random.Random(5)
-    for _ in range(10):
-        with subprocess.Popen(yard.command(), stderr=subprocess.DEVNULL) as running:
-            try:
-                running.wait(rng.uniform(6.0, 30.0))
-            except subprocess.TimeoutExpired:
-                running.kill()
-
-    done = yard.run()
-
-    assert done.returncode == 0, done.stderr
-    assert (_published(yard.store), _rows(yard.store)) == undisturbed
 
 
 def test_a_store_that_cannot_be_written_is_one_line(yard):
