@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra emulated page
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,12 @@ evaluate: env  ## render fresh places, count them, judge the figures; QUICK=1, S
 
 readers: env  ## 200 publications by a publisher killed at random, a reader beside it; S3=1
 	@$(BIN)/python -m benchmarks.readers $(if $(S3),--s3)
+
+emulated: env  ## five years of Tumangang through Sentinel Hub's emulator, against the archive; SCENES=n
+	@$(BIN)/python -W ignore -m benchmarks.emulated_tumangang $(if $(SCENES),--scenes $(SCENES))
+
+page: env  ## first paint and size of the page of five years in Chromium, and its pictures in docs/
+	@$(BIN)/python -m benchmarks.page
 
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub
