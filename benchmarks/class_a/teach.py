@@ -1,188 +1,246 @@
-"""Teach the class A network on yards drawn fresh: `python -m benchmarks.class_a.teach OUT.npz`.
+"""Teach the class A networks on yards drawn fresh; their weights ship, this does not run in use.
 
-Every window shows a track off the middle by up to a metre (its cars are to be found), or anything
-else up to 6 m away (no car of its own is there; the axis is to be found). Colours are turned and
-brightness stretched at random, so that only shape and contrast can be learned. It starts from the
-network in use unless `--afresh`, takes half an hour on one core, and a second run with `--hard`
-dwells on what is judged worst. Trained weights are judged by `make evaluate`, whose renderings are
-never shown here.
+    python -m benchmarks.class_a.teach draw FOLDER --first 0 --shards 60     # any number at once
+    python -m benchmarks.class_a.teach strip FOLDER OUT.npz                  # what a cell shows
+    python -m benchmarks.class_a.teach axis FOLDER OUT.npz                   # where a track lies
+
+`draw` needs railwatch's environment only; the others need torch too (`pip install torch` into a
+throw-away environment; it is no dependency). Colours are turned and brightness stretched at random,
+so that only shape and contrast can be learned. The nets are judged by `make evaluate`, whose
+renderings are never shown here.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.class_a import height_yard, network, painted_yard
+from benchmarks.class_a.lessons import teach_on
+from railwatch.detector import segmented_axis as axes
 from railwatch.detector import segmented_evidence as evidence
-from railwatch.detector.segmented_strip import STEP_M, learn_appearance, planes, sample
+from railwatch.detector.segmented_strip import PLANES, STEP_M
 
-HALF_ROWS = 48
-WINDOW = 192
-BATCH = 24
-HARD_FROM = 60
-LOOKS = {height_yard.render: 0.62, painted_yard.render: 0.38}
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One track of one photograph, straightened about its true axis."""
-
-    strip: np.ndarray
-    """(plane, offset, cell) float16, 12 m to either side."""
-    label: np.ndarray
-    """(cell,) int8: 0 empty track, 1 roof, 2 coupling gap."""
-    gsd_m: float
-    others_m: np.ndarray
-    """Offsets of all axes from this one, itself among them."""
+YARDS = 40
+"""In a shard."""
+BINS = len(evidence.AXIS_M) + 1
+IMPORTANCE = (1.0, 1.0, 2.0, 0.7)
+"""Of empty track, roof, gap and no track: gaps are rare."""
 
 
-def lessons_of(yard):
-    """Straighten every track of a yard."""
-    values = np.clip(np.round(yard.image * 1e4), 0, 65000).astype(np.uint16)
-    usable = np.zeros(values.shape[1:], bool)
-    across = np.arange(-HALF_ROWS, HALF_ROWS + 1)[:, None] * STEP_M
-    raw = []
-    for axis in yard.axes:
-        steps = np.hypot(*np.diff(axis, axis=0).T)
-        at = np.concatenate([[0], np.cumsum(steps)])
-        s = np.arange(STEP_M / 2, at[-1], STEP_M)
-        x, y = (np.interp(s, at, axis[:, k]) for k in (0, 1))
-        ahead = np.stack([np.interp(s, at, np.gradient(axis[:, k], at)) for k in (0, 1)])
-        ahead /= np.hypot(*ahead)
-        row = (yard.north - (y + across * ahead[0])) / yard.gsd_m - 0.5
-        column = (x - across * ahead[1] - yard.west) / yard.gsd_m - 0.5
-        raw.append(sample(values, usable, row, column))
-    look = learn_appearance(raw)
-    return [
-        Lesson(
-            np.nan_to_num(planes(strip, look)).astype(np.float16),
-            labelled(strip.shape[2], cars),
-            yard.gsd_m,
-            yard.offsets_m - offset,
-        )
-        for strip, cars, offset in zip(raw, yard.cars, yard.offsets_m, strict=True)
-    ]
+def draw(folder, first, shards):
+    """Write shards of lessons."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + shards):
+        lessons = teach_on(range(number * YARDS, (number + 1) * YARDS))
+        np.savez(folder / f"{number:05d}.npz", **asdict(lessons))
+        print(f"shard {number}: {len(lessons.windows)} windows", flush=True)
 
 
-def labelled(cells, cars):
-    """Class of each cell; a gap is at most 2.8 m between two cars."""
-    middle = (np.arange(cells) + 0.5) * STEP_M
-    label = np.zeros(cells, np.int8)
-    for i, (begin, end) in enumerate(cars):
-        label[(middle >= begin) & (middle <= end)] = 1
-        if i and begin - cars[i - 1][1] <= 2.8:
-            label[(middle > cars[i - 1][1]) & (middle < begin)] = 2
-    return label
+def read(folder, names):
+    """All shards' arrays of some names."""
+    shards = [np.load(path) for path in sorted(folder.glob("*.npz"))]
+    return {name: np.concatenate([shard[name] for shard in shards]) for name in names}
 
 
-def window_of(rng, lesson):
-    """One window as the network sees it: values, classes, axis bins; -1 is not to be learned."""
-    cells = lesson.strip.shape[2]
-    begin = int(rng.integers(-40, max(1, cells - WINDOW + 40)))
-    low, high = max(begin, 0), min(begin + WINDOW, cells)
-    near = rng.random() < 0.5
-    moved = (
-        int(np.clip(np.round(rng.normal(0, 1.6)), -4, 4)) if near else int(rng.integers(-24, 25))
+def windows(rng, held, count):
+    """Some windows in disguise: (window, cell, channel) as the network sees them, and labels."""
+    chosen = rng.integers(len(held["windows"]), size=count)
+    x = held["windows"][chosen].astype(np.float32)
+    cover, axis = (held[name][chosen].astype(np.int64) for name in ("cover", "axis"))
+    gsd_m = held["gsd_m"][chosen]
+    cells, rows = x.shape[1], x.shape[2] // PLANES
+    x = x.reshape(count, cells, rows, PLANES)
+    mirrored = rng.random(count) < 0.5
+    x[mirrored] = x[mirrored][:, :, ::-1]
+    bins = axis[mirrored]
+    axis[mirrored] = np.where((bins >= 0) & (bins < BINS - 1), BINS - 2 - bins, bins)
+    turned = rng.random(count) < 0.5
+    x[turned] = x[turned][:, ::-1]
+    cover[turned], axis[turned] = cover[turned][:, ::-1], axis[turned][:, ::-1]
+    x = (x.reshape(count, -1, PLANES) @ _disguise(rng, count)).reshape(x.shape)
+    x[..., 0] += rng.normal(0, 0.3, count).astype(np.float32)[:, None, None]
+    for k in np.flatnonzero(rng.random(count) < 0.3):
+        x[k] += _noise(rng, (cells, rows), float(gsd_m[k]))
+    x = np.clip(x, -8, 8)
+    seen = np.empty((count, cells, rows * (PLANES + 1) + 1), np.float32)
+    seen[..., : rows * PLANES] = x.reshape(count, cells, -1)
+    for k in range(count):
+        seen[k, :, rows * PLANES : -1] = evidence.fine_pattern(x[k, :, :, 0])
+    seen[..., -1] = gsd_m[:, None]
+    return seen, cover, axis
+
+
+def _disguise(rng, count):
+    """Matrices that stretch brightness, and turn, stretch and perhaps take away colour."""
+    level = np.exp(rng.normal(0, 0.3, count))
+    turn = rng.uniform(0, 2 * np.pi, count)
+    first, second = np.exp(rng.normal(0, 0.3, (2, count)))
+    second *= rng.choice([-1, 1], count)
+    left = level * np.where(rng.random(count) < 0.15, rng.uniform(0, 0.5, count), 1.0)
+    matrix = np.zeros((count, 3, 3), np.float32)
+    matrix[:, 0, 0] = level
+    matrix[:, 1, 1], matrix[:, 2, 1] = left * first * np.cos(turn), -left * first * np.sin(turn)
+    matrix[:, 1, 2], matrix[:, 2, 2] = left * second * np.sin(turn), left * second * np.cos(turn)
+    return matrix
+
+
+def _noise(rng, shape, gsd_m):
+    """Noise as large as a pixel: where a scene holds no cars it is all there is to scale by."""
+    step = int(np.clip(round(gsd_m / STEP_M), 1, 4))
+    spread = rng.uniform(0, 0.3) if rng.random() < 0.6 else rng.uniform(0.2, 1.2)
+    small = tuple(-(-n // step) for n in shape)
+    noise = rng.standard_normal((*small, PLANES), dtype=np.float32) * spread
+    noise[..., 1:] *= rng.uniform(0.3, 1.0)
+    return noise.repeat(step, 0).repeat(step, 1)[: shape[0], : shape[1]]
+
+
+def profiles(rng, held, count):
+    """Some profiles in disguise, (profile, row, channel), and where axes lie."""
+    chosen = rng.integers(len(held["profiles"]), size=count)
+    x = held["profiles"][chosen].astype(np.float32)
+    here = held["here"][chosen].astype(np.float32)
+    x[:, :, [0, 3, 4, 5, 6, 7]] *= np.exp(rng.normal(0, 0.3, count))[:, None, None]
+    x[:, :, [0, 4, 5]] += rng.normal(0, 0.3, count)[:, None, None]
+    turn = rng.uniform(0, 2 * np.pi, count)[:, None]
+    first, second = x[:, :, 1].copy(), x[:, :, 2].copy()
+    x[:, :, 1] = np.cos(turn) * first - np.sin(turn) * second
+    x[:, :, 2] = np.sin(turn) * first + np.cos(turn) * second
+    mirrored = rng.random(count) < 0.5
+    x[mirrored], here[mirrored] = x[mirrored][:, ::-1], here[mirrored][:, ::-1]
+    seen = np.empty((*x.shape[:2], axes.FEATURES + 1), np.float32)
+    seen[..., :-1] = x
+    seen[..., -1] = held["profile_gsd_m"][chosen][:, None]
+    return seen, here
+
+
+def network(torch, channels, width, outputs, shape):
+    """Convolutions with batch normalisation, the first plain or of stride 2, the rest residual."""
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            first, taps, stride, dilations = shape
+            layers = [torch.nn.Conv1d(channels, width, first, stride, first // 2, bias=False)]
+            layers += [
+                torch.nn.Conv1d(width, width, taps, padding=taps // 2 * d, dilation=d, bias=False)
+                for d in dilations[1:]
+            ]
+            self.layers = torch.nn.ModuleList(layers)
+            self.norms = torch.nn.ModuleList([torch.nn.BatchNorm1d(width) for _ in layers])
+            self.out = torch.nn.Conv1d(width, outputs, 1)
+
+        def forward(self, x):
+            for n, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+                new = torch.relu(norm(layer(x)))
+                x = new if n == 0 else x + new
+            return self.out(x)
+
+        def folded(self):
+            """Matrix and bias of each layer, normalisation folded in, as the detector reads."""
+            arrays = []
+            for layer, norm in zip(self.layers, self.norms, strict=True):
+                gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+                arrays.append(_matrix(layer.weight * gain[:, None, None]))
+                arrays.append(norm.bias - norm.running_mean * gain)
+            arrays += [_matrix(self.out.weight), self.out.bias]
+            return [a.detach().numpy().astype(np.float16) for a in arrays]
+
+    return Network()
+
+
+def _matrix(weight):
+    """(out, in, tap) to (tap x in, out)."""
+    return weight.permute(2, 1, 0).reshape(-1, weight.shape[0])
+
+
+def _strip_loss(torch, out, cover, axis):
+    """Cross entropy of the class of each cell, and of the axis of each pair."""
+    count, _, pairs = out.shape
+    covers = evidence.COVERS
+    logits = out[:, : 2 * covers].reshape(count, 2, covers, pairs).permute(0, 3, 1, 2)
+    lose = torch.nn.functional.cross_entropy
+    weight = torch.tensor(IMPORTANCE)
+    of_class = lose(logits.reshape(-1, covers), cover.reshape(-1), weight=weight, ignore_index=-1)
+    of_axis = lose(
+        out[:, 2 * covers :].permute(0, 2, 1).reshape(-1, BINS),
+        axis[:, ::2].reshape(-1),
+        ignore_index=-1,
     )
-    middle = HALF_ROWS + moved
-    rows = slice(middle - evidence.REACH_ROWS, middle + evidence.REACH_ROWS + 1)
-    seen = _disguised(rng, evidence.thin(lesson.strip[:, rows, low:high].astype(np.float32)))
-    off = lesson.others_m - moved * STEP_M
-    nearest = int(np.argmin(np.abs(off)))
-    label = lesson.label[low:high].astype(np.int64)
-    if abs(off[nearest]) >= 2.0:
-        label = np.zeros_like(label)
-    elif abs(off[nearest]) > 1.0 or abs(lesson.others_m[nearest]) > 0.1:
-        label = np.full_like(label, -1)
-    axis = _axis_bin(rng, -1 if near else off[nearest], near)
-    if rng.random() < 0.5:
-        seen = seen[:, ::-1]
-        axis = len(evidence.AXIS_M) - 1 - axis if 0 <= axis < len(evidence.AXIS_M) else axis
-    x = seen.transpose(2, 1, 0).reshape(high - low, -1)
-    place = slice(low - begin, high - begin)
-    if rng.random() < 0.5:
-        x, label = x[::-1], label[::-1]
-        place = slice(WINDOW - (high - begin), WINDOW - (low - begin))
-    values = np.zeros((WINDOW, x.shape[1] + 1), np.float32)
-    values[place, :-1], values[:, -1] = x, lesson.gsd_m
-    classes, bins = np.full(WINDOW, -1), np.full(WINDOW, -1)
-    classes[place], bins[place] = label, axis
-    return values, classes, bins
+    return of_class + 0.3 * of_axis
 
 
-def _axis_bin(rng, off_m, near):
-    """Bin of the axis, the last for none; windows about the axis teach nothing of where it lies."""
-    if near:
-        return -1
-    if abs(off_m) > evidence.AXIS_M[-1] + 0.25:
-        return len(evidence.AXIS_M)
-    return int(np.argmin(np.abs(evidence.AXIS_M - off_m + rng.uniform(-0.01, 0.01))))
+def _axis_loss(torch, out, here):
+    """Of an empty track's axis everywhere it is known, and of a row of cars."""
+    total = 0.0
+    for kind in (1, 2):
+        wanted = (here == kind).float()
+        weight = (here >= 0).float() * (1 + 3 * wanted)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            out[:, kind - 1], wanted, reduction="none"
+        )
+        total = total + (loss * weight).sum() / weight.sum()
+    return total / 2
 
 
-def _disguised(rng, seen):
-    """Stretch brightness, turn and stretch colours, add noise."""
-    seen = seen * np.exp(rng.normal(0, 0.35))
-    seen[0] += rng.normal(0, 0.3)
-    turn = rng.uniform(0, 2 * np.pi)
-    cos, sin = np.cos(turn), np.sin(turn)
-    first, second = np.exp(rng.normal(0, 0.3, 2))
-    turned = np.stack([cos * seen[1] - sin * seen[2], sin * seen[1] + cos * seen[2]])
-    seen[1:] = turned * np.array([first, second * rng.choice([-1, 1])])[:, None, None]
-    if rng.random() < 0.15:
-        seen[1:] *= rng.uniform(0, 0.5)
-    if rng.random() < 0.3:
-        seen += rng.standard_normal(seen.shape).astype(np.float32) * rng.uniform(0, 0.25)
-    return np.clip(seen, -8, 8)
+def teach(kind, folder, out, *, steps, rate, seed):
+    """Teach one network and write its weights."""
+    import torch
 
-
-def hardest(rng, weights, batch):
-    """Keep the windows judged worst and a few at random (Shrivastava et al. 2016)."""
-    wrong = network.mistakes(weights, batch[0], batch[1])
-    wrong = wrong + rng.exponential(0.02, len(wrong))
-    kept = np.union1d(np.argsort(-wrong)[:16], rng.choice(len(wrong), 10, replace=False))
-    return tuple(part[kept] for part in batch)
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    strip = kind == "strip"
+    if strip:
+        held = read(folder, ("windows", "cover", "axis", "gsd_m"))
+        channels = held["windows"].shape[2] // PLANES * (PLANES + 1) + 1
+        outputs = 2 * evidence.COVERS + BINS
+        net = network(torch, channels, 64, outputs, (5, 5, 2, evidence.DILATIONS))
+    else:
+        held = read(folder, ("profiles", "here", "profile_gsd_m"))
+        net = network(torch, axes.FEATURES + 1, 32, 2, (9, 7, 1, axes.DILATIONS))
+    adam = torch.optim.Adam(net.parameters(), rate)
+    plan = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=steps)
+    recent, began = [], time.monotonic()
+    for step in range(1, steps + 1):
+        if strip:
+            x, *wanted = windows(rng, held, 24)
+        else:
+            x, *wanted = profiles(rng, held, 192)
+        answer = net(torch.from_numpy(x).transpose(1, 2))
+        wanted = [torch.from_numpy(np.ascontiguousarray(w)) for w in wanted]
+        loss = (_strip_loss if strip else _axis_loss)(torch, answer, *wanted)
+        adam.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        adam.step()
+        plan.step()
+        recent.append(loss.item())
+        if step % 100 == 0:
+            seconds = time.monotonic() - began
+            print(f"{step} steps, {seconds:.0f} s: loss {np.mean(recent):.4f}", flush=True)
+            recent = []
+    np.savez_compressed(out, *net.folded())
 
 
 def main():
-    """Draw yards, teach, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--yards", type=int, default=240)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("what", choices=("draw", "strip", "axis"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path, nargs="?")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--shards", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--afresh", action="store_true", help="start from random weights")
-    parser.add_argument("--hard", action="store_true", help="dwell on windows judged worst")
     said = parser.parse_args()
-    rng = np.random.default_rng(said.seed)
-    lessons = []
-    for k in range(said.yards):
-        render = rng.choice(list(LOOKS), p=list(LOOKS.values()))
-        gsds = (rng.uniform(0.3, 0.6), 0.5, rng.choice([rng.uniform(0.6, 0.9), 1.0]))
-        for yard in render(np.random.default_rng([said.seed, k]), gsds):
-            lessons += lessons_of(yard)
-    channels = 3 * evidence.thin(np.zeros((3, 2 * evidence.REACH_ROWS + 1, 1))).shape[1] + 1
-    weights = network.initial(rng, channels) if said.afresh else list(evidence.weights())
-    adam = network.Adam(weights, said.rate, said.steps)
-    recent, began = [], time.monotonic()
-    for step in range(said.steps):
-        number = HARD_FROM if said.hard else BATCH
-        windows = [window_of(rng, lessons[rng.integers(len(lessons))]) for _ in range(number)]
-        batch = tuple(np.stack(part) for part in zip(*windows, strict=True))
-        x, classes, bins = hardest(rng, weights, batch) if said.hard else batch
-        class_loss, axis_loss, gradients = network.losses(weights, x, classes, bins)
-        adam.move(weights, gradients)
-        recent.append((class_loss, axis_loss))
-        if step % 250 == 249:
-            shown = ", ".join(f"{loss:.3f}" for loss in np.mean(recent, axis=0))
-            print(f"{step + 1} steps, {time.monotonic() - began:.0f} s: losses {shown}", flush=True)
-            recent = []
-    np.savez_compressed(said.out, *[w.astype(np.float16) for w in weights])
+    if said.what == "draw":
+        draw(said.folder, said.first, said.shards)
+    else:
+        teach(said.what, said.folder, said.out, steps=said.steps, rate=said.rate, seed=said.seed)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from railwatch.detector.lookout import scene_of
 from railwatch.detector.segmented import detect_cars
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars
 from railwatch.detector.sightings import digest_of
-from railwatch.detector.tally import Heading, UnitNumbers, rows
+from railwatch.detector.tally import Heading, Together, UnitNumbers, rows
 from railwatch.fouling import usable_stretches
 from railwatch.record import Record, SceneEntry
 from railwatch.store import Store
@@ -59,7 +59,7 @@ class CarSurvey:
         )
         return Detection(
             scene.id,
-            rows(heading, [_numbers(one) for one in counted]),
+            rows(heading, [_numbers(one) for one in counted], _together(found)),
             found.registration,
             tuple(one.occupancy for one in counted if one.occupancy is not None),
             tuple(car for one in counted for car in one.cars),
@@ -72,19 +72,21 @@ def _clear(found: SegmentedResult) -> float:
     return float(clear / max(visible, 1e-9))
 
 
+def _together(found: SegmentedResult) -> Together | None:
+    """Sum over sidings draw by draw: what is wrong about a scene is wrong on all of them."""
+    if not len(found.draws):
+        return None
+    metres = np.quantile(found.metres, QUANTILE_LEVELS)
+    return Together(np.asarray(found.quantiles, dtype=np.float64), metres)
+
+
 def _numbers(one: SidingCars) -> UnitNumbers:
     answered = one.refusal is None and one.occupied_m is not None
-    metres = np.zeros(0)
-    if answered:
-        low, middle, high = one.occupied_m_low, one.occupied_m, one.occupied_m_high
-        metres = np.interp(
-            QUANTILE_LEVELS, [0.05, 0.5, 0.95], [low or 0.0, middle or 0.0, high or 0.0]
-        )
     tarps = [car.tarp for car in one.cars if car.tarp is not None]
     return UnitNumbers(
         one.siding_id,
         np.asarray(one.quantiles, dtype=np.float64),
-        metres,
+        np.quantile(one.metres, QUANTILE_LEVELS) if answered else np.zeros(0),
         one.visible_m,
         one.total_m,
         BaselineState.SPATIAL if answered else None,

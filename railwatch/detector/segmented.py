@@ -18,50 +18,95 @@ import numpy.typing as npt
 from railwatch.count import Refusal
 from railwatch.detection import Registration
 from railwatch.detector import segmented_evidence as evidence
-from railwatch.detector import segmented_path as path
 from railwatch.detector import segmented_snap as snapping
+from railwatch.detector.segmented_ends import Ends, along
+from railwatch.detector.segmented_explain import explain, path_evidence
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars, refused, summarise
 from railwatch.detector.segmented_sight import Picture, Sight
-from railwatch.detector.segmented_strip import STEP_M, Appearance, learn_appearance, planes
+from railwatch.detector.segmented_strip import Appearance, learn_appearance, planes
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
-from railwatch.siding import SidingKind, SidingSet
+from railwatch.siding import SidingSet
 from railwatch.stretch import Stretches
 
 Array = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 MAX_GSD_M = 1.0
 """Coarser scenes do not show single cars (method.md 2.2)."""
-DRAWS = 200
-"""Explanations drawn a siding: standard error of a 5 % tail 0.015."""
-_TEMPER = 0.25
-"""Share of the network's log odds that is new from cell to cell: its answers overlap."""
-_DOUBT = 1.5
-"""Taken off a roof's log odds a cell: shadows and stains of a car's size are commoner than the even
-prior says (docs/method/class-a.md)."""
-_GAP_TEMPER = 0.8
-"""The same for a gap against the roofs around it, which only a few cells tell."""
-_PRIOR = np.log([0.55, 0.40, 0.05])[:, None]
-"""Share of cells of each class the network was taught with; taken out of its answer."""
-_UNSEEN = -0.2
-"""Log evidence of a cell nobody sees: cars do not reach under a roof unless something says so."""
-_ELSEWHERE = 0.2
-"""Weight of a length found on another siding of the scene."""
+_LOST = 0.5
+"""A siding of which more shows no track where it was put is refused."""
+_ENDS_APART_M = 60.0
+"""Shorter sidings say nothing of where their ends lie."""
+_PARALLEL_DEG = 25.0
+"""Tracks that differ less in direction leave a scene free to lie anywhere along them."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Evidence along one siding once its track is found."""
+class _First:
+    """A siding before its track is found: some of its cells, far to either side."""
 
-    car: Array
-    """(cell,) float64, log evidence of a roof against empty track; `_UNSEEN` where not clear."""
-    gap: Array
-    """(cell,) float64, of a coupling gap."""
-    clear: npt.NDArray[np.bool_]
+    sight: Sight
+    strip: npt.NDArray[np.float32]
+    """(band, offset, cell) as stored."""
+    clear_fraction: float
+    refusal: Refusal | None
+
+    @classmethod
+    def of(cls, sight: Sight, picture: Picture) -> _First:
+        cells = snapping.chunk_cells(len(sight.chainage_m))
+        rows, still = snapping.axis_rows(), np.zeros(2)
+        strip = sight.strip(picture, np.zeros(len(cells)), rows, still, cells)
+        counted = sight.counted[cells]
+        clear = sight.clear(strip, cells)[counted]
+        share = float(clear.mean()) if counted.any() else 0.0
+        return cls(sight, strip, share, sight.refusal(picture, share))
+
+    def chunks(self, look: Appearance, gsd_m: float) -> snapping.Chunks:
+        """Pool axis evidence along the siding as drawn."""
+        sight = self.sight
+        at = sight.chainage_m[snapping.chunk_middles(len(sight.chainage_m))]
+        points = np.column_stack(sight.track.xy(at, 0.0))
+        ahead = sight.track.direction(at)
+        normals = np.column_stack([-ahead[:, 1], ahead[:, 0]])
+        score, cars = snapping.axis_evidence(planes(self.strip, look), gsd_m)
+        # Beyond its ends a siding says nothing of where its track lies.
+        inside = ((at >= 0) & (at <= sight.track.length_m))[:, None]
+        return snapping.Chunks(points, normals, score * inside, cars * inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One siding once its track is found."""
+
+    sight: Sight
+    cover: Array
+    """(4, cell) float64, `segmented_evidence.Evidence.cover`."""
+    clear: Bools
+    """(cell,) bool: measured, and under no roof."""
     ground: Array
     """(cell, xy) float64, middle of the track as found, metres."""
+
+    @property
+    def ahead(self) -> Array:
+        """Direction (xy) from the siding's begin to its end."""
+        way = self.ground[-1] - self.ground[0]
+        return np.asarray(way / np.hypot(*way))
+
+    @property
+    def missing(self) -> Array:
+        """(cell,) float64, log odds that no track lies there; NaN where not clear."""
+        odds = self.cover[evidence.NONE] - np.log(np.exp(self.cover[: evidence.NONE]).sum(axis=0))
+        return np.where(self.clear, odds, np.nan)
+
+    @property
+    def lost(self) -> bool:
+        """Whether most of the siding shows no track where it was put."""
+        chainage = self.sight.chainage_m
+        inside = self.clear & (chainage > 0) & (chainage < self.sight.track.length_m)
+        return bool(inside.any() and np.mean(self.missing[inside] > 0.0) > _LOST)
 
 
 def detect_cars(
@@ -80,93 +125,85 @@ def detect_cars(
     grid
         At most `MAX_GSD_M`; coarser gives refusals.
     sidings
-        Drawn to about 2 m; the scene itself may lie up to 8 m off.
+        Drawn to about 2 m; the scene itself may lie up to 10 m off.
     scene
         Gives the day, for hidden stretches. No sun or view angle is needed.
     usable
         By siding id, where cars may stand, e.g. clear of fouling points; the whole siding else.
     """
     day = scene.acquired.date()
-    sights = [Sight.of(s, grid, (usable or {}).get(s.id), day) for s in sidings]
+    where = usable or {}
+    sights = [Sight.of(s, grid, where.get(s.id), day) for s in sidings]
     if grid.gsd_m > MAX_GSD_M * 1.05:
         answers = tuple(refused(sight, Refusal.RESOLUTION, 0.0) for sight in sights)
         return SegmentedResult(answers, None, 0.0)
     picture = Picture.of(raster, grid)
-    rows = snapping.axis_rows()
-    wide = [s.strip(picture, np.zeros(len(s.chainage_m)), rows, np.zeros(2)) for s in sights]
-    shares = [_clear_fraction(s, s.clear(strip)) for s, strip in zip(sights, wide, strict=True)]
-    reasons = [s.refusal(picture, share) for s, share in zip(sights, shares, strict=True)]
-    answered = [i for i, reason in enumerate(reasons) if reason is None]
-    drawn: dict[int, SidingCars] = {}
-    found: snapping.Snap | None = None
-    if answered:
-        look = learn_appearance([wide[i] for i in answered])
-        found = snapping.snap(
-            [_chunks(sights[i], planes(wide[i], look), grid.gsd_m) for i in answered]
-        )
-        looks = [
-            _look(sights[i], picture, offsets, found, look)
-            for i, offsets in zip(answered, found.offsets_m, strict=True)
-        ]
-        for i, seen, draws in zip(answered, looks, _explain(looks), strict=True):
-            drawn[i] = summarise(sights[i], draws, seen.clear, seen.ground, shares[i])
-    answers = tuple(
-        drawn[i] if reason is None else refused(sights[i], reason, shares[i])
-        for i, reason in enumerate(reasons)
-    )
+    firsts = [_First.of(sight, picture) for sight in sights]
+    looks, found = look_at([f for f in firsts if f.refusal is None], picture)
     if found is None:
+        answers = tuple(
+            refused(f.sight, f.refusal or Refusal.INVISIBLE, f.clear_fraction) for f in firsts
+        )
         return SegmentedResult(answers, None, 0.0)
-    _log.debug("%s: shift %.2f, %.2f m", scene.id, found.dx_m, found.dy_m)
-    registration = Registration(found.dx_m, found.dy_m, found.sigma_m, found.ties)
-    return SegmentedResult(answers, registration, found.confidence)
+    forward = _forward(looks, found)
+    drawn = explain([path_evidence(each.cover, each.clear) for each in looks])
+    answered = iter(zip(looks, drawn, strict=True))
+    sidings_cars: list[SidingCars] = []
+    for first in firsts:
+        if first.refusal is not None:
+            sidings_cars.append(refused(first.sight, first.refusal, first.clear_fraction))
+            continue
+        seen, draws = next(answered)
+        sight = seen.sight.moved(float(forward @ seen.ahead), where.get(first.sight.siding.id), day)
+        if seen.lost:
+            sidings_cars.append(refused(sight, Refusal.REGISTRATION, first.clear_fraction))
+        else:
+            sidings_cars.append(
+                summarise(sight, draws, seen.clear, seen.ground, first.clear_fraction)
+            )
+    shift = np.array([found.dx_m, found.dy_m]) + forward
+    _log.debug("%s: shift %.2f, %.2f m", scene.id, *shift)
+    registration = Registration(float(shift[0]), float(shift[1]), found.sigma_m, found.ties)
+    return SegmentedResult(tuple(sidings_cars), registration, found.confidence)
 
 
-def _clear_fraction(sight: Sight, clear: npt.NDArray[np.bool_]) -> float:
-    return float(clear[sight.counted].mean()) if sight.counted.any() else 0.0
-
-
-def _chunks(sight: Sight, wide: npt.NDArray[np.float32], gsd_m: float) -> snapping.Chunks:
-    """Pool axis evidence along a siding as drawn."""
-    at = snapping.chunk_middles(len(sight.chainage_m))
-    points = np.column_stack(sight.track.xy(sight.chainage_m[at], 0.0))
-    ahead = sight.track.direction(sight.chainage_m[at])
-    normals = np.column_stack([-ahead[:, 1], ahead[:, 0]])
-    storage = sight.siding.kind is not SidingKind.MAIN
-    return snapping.Chunks(points, normals, snapping.axis_evidence(wide, gsd_m, storage=storage))
-
-
-def _look(
-    sight: Sight, picture: Picture, offsets_m: Array, found: snapping.Snap, look: Appearance
-) -> _Look:
-    """Sample a siding on its track as found and judge it."""
+def look_at(firsts: list[_First], picture: Picture) -> tuple[list[Look], snapping.Snap | None]:
+    """Find the tracks of sidings and judge every cell along them."""
+    if not firsts:
+        return [], None
+    look = learn_appearance([first.strip for first in firsts])
+    found = snapping.snap([first.chunks(look, picture.grid.gsd_m) for first in firsts])
     shift = np.array([found.dx_m, found.dy_m])
-    ahead = sight.track.direction(sight.chainage_m)
-    across = ahead[:, 0] * shift[1] - ahead[:, 1] * shift[0]
-    cells = np.arange(len(sight.chainage_m))
-    own = np.interp(cells, snapping.chunk_middles(len(cells)), offsets_m) - across
-    strip = sight.strip(picture, own, evidence.REACH_ROWS, shift)
-    clear = sight.clear(strip)
-    cover = evidence.evaluate(planes(strip, look), picture.grid.gsd_m).cover - _PRIOR
-    odds = path_evidence(cover.astype(np.float64))
-    odds = np.where(clear, odds, _UNSEEN)
-    return _Look(odds[0], odds[1], clear, np.column_stack(sight.positions(own, shift)))
+    looks = []
+    for first, offsets in zip(firsts, found.offsets_m, strict=True):
+        sight = first.sight
+        ahead = sight.track.direction(sight.chainage_m)
+        across = ahead[:, 0] * shift[1] - ahead[:, 1] * shift[0]
+        cells = np.arange(len(sight.chainage_m))
+        own = np.interp(cells, snapping.chunk_middles(len(cells)), offsets) - across
+        strip = sight.strip(picture, own, evidence.REACH_ROWS, shift)
+        judged = evidence.evaluate(planes(strip, look), picture.grid.gsd_m)
+        ground = np.column_stack(sight.positions(own, shift))
+        looks.append(Look(sight, judged.cover.astype(np.float64), sight.clear(strip), ground))
+    return looks, found
 
 
-def path_evidence(cover: Array) -> Array:
-    """Log evidence (2, cell) for roof and for gap against empty track, from (3, cell) answers."""
-    roof = _TEMPER * (cover[1] - cover[0] - _DOUBT)
-    return np.stack([roof, roof + _GAP_TEMPER * (cover[2] - cover[1])])
-
-
-def _explain(looks: list[_Look]) -> list[path.Draws]:
-    """Explain each siding twice: first any length goes, then lengths of the scene are preferred."""
-    flat = path.length_prior(np.empty(0), np.empty(0))
-    first = [path.draw_strings(look.car, look.gap, flat, 1) for look in looks]
-    lengths = [(draws.end - draws.begin) * STEP_M for draws in first]
-    found = np.concatenate(lengths)
-    owner = np.repeat(np.arange(len(looks)), [len(m) for m in lengths])
-    explained = []
-    for i, look in enumerate(looks):
-        prior = path.length_prior(found, np.where(owner == i, 1.0, _ELSEWHERE))
-        explained.append(path.draw_strings(look.car, look.gap, prior, DRAWS))
-    return explained
+def _forward(looks: list[Look], found: snapping.Snap) -> Array:
+    """Move (xy) of the scene along its tracks, metres: the way in which snapping is blind."""
+    aheads = np.stack([seen.ahead for seen in looks])
+    _, ways = np.linalg.eigh(aheads.T @ aheads)
+    way = ways[:, -1]
+    if np.abs(aheads @ way).min() < np.cos(np.deg2rad(_PARALLEL_DEG)):
+        return np.zeros(2)
+    ends = [
+        Ends.of(
+            seen.sight.chainage_m,
+            seen.sight.track.length_m,
+            seen.missing,
+            ahead=bool(ahead @ way > 0),
+        )
+        for seen, ahead in zip(looks, aheads, strict=True)
+        if seen.sight.track.length_m > _ENDS_APART_M
+    ]
+    shift = np.array([found.dx_m, found.dy_m])
+    return np.asarray(along(ends, float(shift @ way))[0] * way)

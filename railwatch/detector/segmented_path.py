@@ -12,6 +12,7 @@ at least 3 m between two strings (method.md 3.1: bodies 9.7-25.6 m, gaps 0.46-2.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -34,6 +35,8 @@ _START = math.log(STEP_M / 120.0)
 _COUPLE, _UNCOUPLE = math.log(0.85), math.log(0.15)
 """Strings of about seven cars; the evidence outweighs this prior many times over."""
 _MINUS = -1e30
+_NOTHING = -30.0
+"""Log share of a sum below which a term is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,23 @@ def _join(a: float, b: float, best: bool) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
+def _over(before: Array, prior: Array, last: int, best: bool) -> float:
+    """Join `before[last - k] + prior[k]` over all lengths k that reach back into the siding."""
+    number = min(len(prior), last + 1)
+    top = _MINUS
+    for k in range(number):
+        top = max(top, before[last - k] + prior[k])
+    if best or top <= -1e29:
+        return top
+    total = 0.0
+    for k in range(number):
+        part = before[last - k] + prior[k] - top
+        if part > _NOTHING:
+            total += math.exp(part)
+    return top + math.log(total)
+
+
+@numba.njit(cache=True, nogil=True)
 def _filter(car: Array, gap: Array, lengths: Array, gaps: Array, best: bool) -> Array:
     """Score of all (or the best of) explanations of the first t cells by what ends at t.
 
@@ -98,22 +118,14 @@ def _filter(car: Array, gap: Array, lengths: Array, gaps: Array, best: bool) -> 
     alpha = np.full((3, n + 1), _MINUS)
     alpha[2, 0] = 0.0
     stay = math.log1p(-math.exp(_START))
+    # What a car, or a gap, that begins at a cell has before it, less the evidence up to there.
+    ahead_of_car, ahead_of_gap = np.full(n + 1, _MINUS), np.full(n + 1, _MINUS)
+    ahead_of_car[0] = _START
     for t in range(1, n + 1):
-        total = _MINUS
-        for k in range(len(lengths)):
-            a = t - CAR_CELLS[0] - k
-            if a < 0:
-                break
-            before = _join(alpha[1, a], alpha[2, a] + _START, best)
-            total = _join(total, before + car[t] - car[a] + lengths[k], best)
-        alpha[0, t] = total
-        total = _MINUS
-        for k in range(len(gaps)):
-            a = t - GAP_CELLS[0] - k
-            if a < 0:
-                break
-            total = _join(total, alpha[0, a] + _COUPLE + gap[t] - gap[a] + gaps[k], best)
-        alpha[1, t] = total
+        if t >= CAR_CELLS[0]:
+            alpha[0, t] = car[t] + _over(ahead_of_car, lengths, t - CAR_CELLS[0], best)
+        if t >= GAP_CELLS[0]:
+            alpha[1, t] = gap[t] + _over(ahead_of_gap, gaps, t - GAP_CELLS[0], best)
         total = alpha[2, t - 1] + stay
         if t == n:  # a string may end at the siding's end: any remainder is empty
             for a in range(max(0, t - EMPTY_CELLS), t + 1):
@@ -121,6 +133,8 @@ def _filter(car: Array, gap: Array, lengths: Array, gaps: Array, best: bool) -> 
         elif t >= EMPTY_CELLS:
             total = _join(total, alpha[0, t - EMPTY_CELLS] + _UNCOUPLE, best)
         alpha[2, t] = total
+        ahead_of_car[t] = _join(alpha[1, t], alpha[2, t] + _START, best) - car[t]
+        ahead_of_gap[t] = alpha[0, t] + _COUPLE - gap[t]
     return alpha
 
 
@@ -198,14 +212,15 @@ def _draw(
         _filter(car, gap, lengths, gaps, True), car, gap, lengths, gaps, True, rng
     ):
         found.append((0, a, b))
-    alpha = _filter(car, gap, lengths, gaps, False)
-    for i in range(1, number):
-        for a, b in _walk_back(alpha, car, gap, lengths, gaps, False, rng):
-            found.append((i, a, b))
+    if number > 1:
+        alpha = _filter(car, gap, lengths, gaps, False)
+        for i in range(1, number):
+            for a, b in _walk_back(alpha, car, gap, lengths, gaps, False, rng):
+                found.append((i, a, b))
     return found[1:]
 
 
-def draw_strings(car: Array, gap: Array, lengths: Array, number: int) -> Draws:
+def draw_strings(car: Array, gap: Array, lengths: Array, number: int, seed: int = 0) -> Draws:
     """Explain a siding by whole cars, `number` times.
 
     Parameters
@@ -216,10 +231,23 @@ def draw_strings(car: Array, gap: Array, lengths: Array, number: int) -> Draws:
         Log prior by body length, of `length_prior`.
     number
         Draws wanted, the likeliest path among them.
+    seed
+        Of the random ones.
     """
     low, high = GAP_CELLS
     gaps = np.full(high - low + 1, -math.log(high - low + 1))
     running = [np.concatenate([[0.0], np.cumsum(x)]) for x in (car, gap)]
-    found = _draw(running[0], running[1], lengths, gaps, number, np.random.default_rng(1))
+    found = _draw(running[0], running[1], lengths, gaps, number, np.random.default_rng(1 + seed))
     table = np.asarray(found, dtype=np.int32).reshape(-1, 3)
     return Draws(table[:, 1], table[:, 2], table[:, 0], number)
+
+
+def joined(parts: Sequence[Draws]) -> Draws:
+    """Put draws one after the other; the likeliest path is that of the first part."""
+    starts = np.cumsum([0, *(part.number for part in parts)])
+    return Draws(
+        np.concatenate([part.begin for part in parts]),
+        np.concatenate([part.end for part in parts]),
+        np.concatenate([part.draw + start for part, start in zip(parts, starts, strict=False)]),
+        int(starts[-1]),
+    )

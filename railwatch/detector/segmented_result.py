@@ -18,6 +18,8 @@ Array = npt.NDArray[np.float64]
 
 ROOF_HALF_WIDTH_M = 1.55
 """Half the width of an outline (method.md 3.1: bodies 2.9-3.2 m)."""
+COUPLING_M = 1.14
+"""What a car takes beyond its body, half at either end, metres (method.md 3.1: gondolas)."""
 _AGREE_M = 2.0
 """A drawn car is the same car when neither end is further off than this."""
 _KINDS: tuple[tuple[str, float, float], ...] = (
@@ -42,16 +44,19 @@ class SidingCars:
     """The likeliest string of cars, by chainage."""
     draws: npt.NDArray[np.int32]
     """(draw,) int32, equally likely numbers of cars; empty where refused."""
-    occupied_m: float | None
-    """Median of the drawn metres under roofs of cars, couplings between not included."""
-    occupied_m_low: float | None
-    occupied_m_high: float | None
+    metres: Array
+    """(draw,) float64, metres of those cars, each with the coupling it shares (method.md 3.1)."""
     visible_m: float
     total_m: float
     clear_fraction: float
     """Share of `visible_m` that was measured."""
     occupancy: Occupancy | None
     refusal: Refusal | None = None
+
+    @property
+    def occupied_m(self) -> float | None:
+        """Median of the drawn metres; None where refused."""
+        return float(np.median(self.metres)) if len(self.metres) else None
 
     @property
     def quantiles(self) -> tuple[float, ...]:
@@ -76,6 +81,12 @@ class SegmentedResult:
         return np.sum(answered, axis=0, dtype=np.int32) if answered else np.empty(0, np.int32)
 
     @property
+    def metres(self) -> Array:
+        """Occupied metres of the facility, (draw,) float64, summed as `draws` are."""
+        answered = [s.metres for s in self.sidings if s.summed and s.refusal is None]
+        return np.sum(answered, axis=0, dtype=np.float64) if answered else np.empty(0)
+
+    @property
     def quantiles(self) -> tuple[float, ...]:
         """The facility's cars at `QUANTILE_LEVELS`."""
         return _quantiles(self.draws)
@@ -94,9 +105,7 @@ def refused(sight: Sight, reason: Refusal, clear_fraction: float) -> SidingCars:
         sight.siding.kind is not SidingKind.MAIN,
         (),
         np.empty(0, np.int32),
-        None,
-        None,
-        None,
+        np.empty(0),
         sight.visible_m,
         sight.total_m,
         clear_fraction,
@@ -126,7 +135,6 @@ def summarise(
     counts = np.bincount(drawn.draw[valid], minlength=drawn.number).astype(np.int32)
     seen = clear & sight.counted
     covered = _covered(drawn, valid, len(clear)) & seen
-    low, middle, high = np.quantile(covered.sum(axis=1) * STEP_M, [0.05, 0.5, 0.95])
     inside = (sight.chainage_m > 0) & (sight.chainage_m < sight.track.length_m)
     probability = np.where(seen, covered.mean(axis=0), np.nan)
     best = np.flatnonzero(valid & (drawn.draw == 0))
@@ -136,9 +144,7 @@ def summarise(
         sight.siding.kind is not SidingKind.MAIN,
         tuple(_car(sight, drawn, int(k), ground) for k in best),
         counts,
-        float(middle),
-        float(low),
-        float(high),
+        covered.sum(axis=1) * STEP_M + counts * COUPLING_M,
         sight.visible_m,
         sight.total_m,
         clear_fraction,

@@ -18,9 +18,10 @@ from railwatch.track import Track
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Cells = npt.NDArray[np.intp]
 
-BEYOND_M = 12.0
-"""What is looked at beyond a siding's ends, so that a car across its end is seen whole, metres."""
+BEYOND_M = 30.0
+"""What is looked at beyond a siding's ends, to see where its track ends and whole cars, metres."""
 LEAST_CLEAR = 0.5
 """Share of a siding's visible length that must be clear, else it is refused."""
 _UNUSABLE = (MaskClass.NODATA, MaskClass.CLOUD)
@@ -65,37 +66,45 @@ class Sight:
     def of(cls, siding: Siding, grid: Grid, usable: Stretches | None, day: dt.date) -> Sight:
         """Lay cells along a siding; cars count in `usable`, or anywhere on it."""
         track = Track.of(siding, grid.crs)
-        usable = usable or Stretches(((0.0, track.length_m),))
-        exists, seen = (f(siding, usable, day) for f in (existing_stretches, visible_stretches))
         chainage = np.arange(-BEYOND_M + STEP_M / 2, track.length_m + BEYOND_M, STEP_M)
-        return cls(
-            siding,
-            track,
-            exists.length_m,
-            seen.length_m,
-            chainage,
-            seen.contains(chainage),
-            exists.minus(seen).contains(chainage),
-        )
+        return _laid(siding, track, usable, day, chainage)
 
-    def positions(self, offset_m: Array, shift: Array) -> tuple[Array, Array]:
+    def positions(
+        self, offset_m: Array, shift: Array, cells: Cells | None = None
+    ) -> tuple[Array, Array]:
         """Where cells lie in the scene: x and y of (..., cell) offsets under the scene's shift."""
-        x, y = self.track.xy(self.chainage_m, offset_m)
-        return x + shift[0], y + shift[1]
+        chainage = self.chainage_m if cells is None else self.chainage_m[cells]
+        # One direction a cell for all its offsets: `Track.xy` would find it for each.
+        x, y = self.track.xy(chainage, 0.0)
+        ahead = self.track.direction(chainage)
+        return x + shift[0] - offset_m * ahead[:, 1], y + shift[1] + offset_m * ahead[:, 0]
 
     def strip(
-        self, picture: Picture, middle_m: Array, rows: int, shift: Array
+        self,
+        picture: Picture,
+        middle_m: Array,
+        rows: int,
+        shift: Array,
+        cells: Cells | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Sample raw (band, offset, cell) float32, `rows` cells either side of `middle_m`."""
+        """Sample raw (band, offset, cell) float32, `rows` cells either side of `middle_m`.
+
+        `cells` chooses some, in any order; None: all.
+        """
         across = np.arange(-rows, rows + 1)[:, None] * STEP_M + middle_m[None]
-        row, col = picture.grid.pixel(*self.positions(across, shift))
+        row, col = picture.grid.pixel(*self.positions(across, shift, cells))
         return sample(picture.raster.values, picture.unusable, row, col)
 
-    def clear(self, strip: npt.NDArray[np.float32]) -> Bools:
+    def clear(self, strip: npt.NDArray[np.float32], cells: Cells | None = None) -> Bools:
         """(cell,) bool: the track bed is measured and under no roof; `strip` lies on the track."""
         middle, half = strip.shape[1] // 2, round(_TRACK_BED_M / STEP_M)
         bed = strip[0, middle - half : middle + half + 1]
-        return np.asarray(np.isfinite(bed).all(axis=0) & ~self.roofed, dtype=np.bool_)
+        roofed = self.roofed if cells is None else self.roofed[cells]
+        return np.asarray(np.isfinite(bed).all(axis=0) & ~roofed, dtype=np.bool_)
+
+    def moved(self, along_m: float, usable: Stretches | None, day: dt.date) -> Sight:
+        """Say that the scene shows everything `along_m` further along than was thought."""
+        return _laid(self.siding, self.track, usable, day, self.chainage_m - along_m)
 
     def refusal(self, picture: Picture, clear_fraction: float) -> Refusal | None:
         """Say why nothing can be counted here, None where it can."""
@@ -110,3 +119,20 @@ class Sight:
         col = np.clip(np.round(col), 0, cols - 1).astype(np.int64)
         clouded = picture.raster.mask[row, col][self.counted] == MaskClass.CLOUD
         return Refusal.CLOUD if clouded.mean() > (1 - LEAST_CLEAR) / 2 else Refusal.NODATA
+
+
+def _laid(
+    siding: Siding, track: Track, usable: Stretches | None, day: dt.date, chainage_m: Array
+) -> Sight:
+    """Say what counts of cells at these chainages."""
+    usable = usable or Stretches(((0.0, track.length_m),))
+    exists, seen = (f(siding, usable, day) for f in (existing_stretches, visible_stretches))
+    return Sight(
+        siding,
+        track,
+        exists.length_m,
+        seen.length_m,
+        chainage_m,
+        seen.contains(chainage_m),
+        exists.minus(seen).contains(chainage_m),
+    )

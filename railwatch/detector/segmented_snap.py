@@ -8,27 +8,28 @@ within what digitising allows, never onto a neighbour's track.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from railwatch.detector.segmented_evidence import AXIS_M, REACH_ROWS, evaluate
+from railwatch.detector import segmented_axis as axes
 from railwatch.detector.segmented_strip import STEP_M
 
 Array = npt.NDArray[np.float64]
 
-REACH_M = 10.0
+REACH_M = 12.0
 """Greatest offset between a siding as drawn and its track in the scene, metres."""
-_TURN_M = 2.0
-"""Distance between the network's looks across the siding, metres."""
-_TRUSTED_M = 1.0
-"""Offsets of the axis within a look that are used; it judges those further out less surely."""
-CHUNK_M = 10.0
-"""Length over which axis evidence is pooled and an offset held, metres."""
+_CONTEXT_M = 5.0
+"""What is looked at beyond that: a track is known by its surroundings too."""
 OFFSETS_M = np.arange(-REACH_M, REACH_M + 0.01, 0.5)
+_MOST_CHUNKS = 44
+"""Of a long siding only so many chunks, evenly spread, are looked at."""
+_GROUPS = 5
+"""Pieces of a siding that vote for a shift."""
 
-_SHIFT_SIGMA_M = 2.5
+_SHIFT_SIGMA_M = 3.5
 """Prior standard deviation of a scene's shift, a component."""
 _DRAWN_SIGMA_M = 1.0
 """Prior standard deviation of a siding's digitising error."""
@@ -40,6 +41,8 @@ _STEP_COST = 1.0
 _EFFECTIVE_CHUNKS = 5.0
 """A siding says no more than so many chunks: an occupied or overgrown track shows more, or less,
 clearly all along, which must not outweigh how well sidings are drawn."""
+_MOST_STORED = 10.0
+"""Log units that cars of one siding may add."""
 _CROWD_COST = 3.0
 """Log units a chunk and metre."""
 _REFINE_M = 1.5
@@ -52,12 +55,8 @@ _SCORE_SHARE = 0.3
 """Share of a score's difference that is evidence: chunks of one siding err together."""
 _APART_M = 3.6
 """No two tracks lie closer (method.md 3.2, transhipment tracks)."""
-_ROOF_WEIGHT = 1.5
-"""What a chunk all under centred roofs adds to its log evidence."""
-_NEXT_BIN = 0.6
-"""Share of the neighbouring bins' probability that counts: a bin is narrower than what is known."""
 _FLOOR = 0.02
-"""Share of cells that may say anything: bounds what one chunk can cost."""
+"""Share of chunks that may say anything: bounds what one can cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,20 @@ class Chunks:
     """(chunk, xy) float64, unit vectors to the left."""
     score: Array
     """(chunk, offset) float64, log evidence that the axis lies at `OFFSETS_M`."""
+    cars: Array
+    """(chunk, offset) float64, probability that a row of cars stands there."""
+
+    def bounded(self) -> Chunks:
+        """Weigh evidence as far as chunks err alone.
+
+        What an empty track looks like is the same all along, and so is what is mistaken for one:
+        a siding says no more of it than `_EFFECTIVE_CHUNKS`. Cars are rarely mistaken, and speak
+        for the place they stand on.
+        """
+        share = min(1.0, _EFFECTIVE_CHUNKS / len(self.points))
+        most = max(float(np.max(self.cars.sum(axis=0))), 1e-6)
+        stored = self.cars * min(1.0, _MOST_STORED / most)
+        return Chunks(self.points, self.normals, self.score * share + stored, self.cars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,45 +102,42 @@ class Snap:
     """A siding's lateral offset by chunk, metres to the left, the shift included."""
 
 
+def chunk_starts(cells: int) -> npt.NDArray[np.intp]:
+    """First cell of each chunk looked at on a siding of so many cells."""
+    starts = np.arange(0, max(cells - axes.CHUNK_CELLS + 1, 1), axes.CHUNK_CELLS)
+    return np.asarray(starts[:: math.ceil(len(starts) / _MOST_CHUNKS)], dtype=np.intp)
+
+
 def chunk_middles(cells: int) -> npt.NDArray[np.intp]:
-    """Cell in the middle of each chunk of a siding of so many cells."""
-    width = round(CHUNK_M / STEP_M)
-    return np.minimum(np.arange(0, cells, width) + width // 2, cells - 1)
+    """Cell in the middle of each chunk looked at."""
+    return np.minimum(chunk_starts(cells) + axes.CHUNK_CELLS // 2, cells - 1)
+
+
+def chunk_cells(cells: int) -> npt.NDArray[np.intp]:
+    """All cells of the chunks looked at, chunk by chunk."""
+    at = chunk_starts(cells)[:, None] + np.arange(axes.CHUNK_CELLS)
+    return np.asarray(np.minimum(at, cells - 1).ravel())
 
 
 def axis_rows() -> int:
     """Offsets a strip needs on either side of the middle for `axis_evidence`."""
-    return round(REACH_M / STEP_M) + REACH_ROWS
+    return round((REACH_M + _CONTEXT_M) / STEP_M)
 
 
-def axis_evidence(wide: npt.NDArray[np.float32], gsd_m: float, *, storage: bool) -> Array:
-    """Log evidence of the axis by offset and chunk, from a strip of `2 * axis_rows() + 1` offsets.
+def axis_evidence(wide: npt.NDArray[np.float32], gsd_m: float) -> tuple[Array, Array]:
+    """Evidence of the axis by chunk and offset, from a strip of `2 * axis_rows() + 1` offsets.
 
-    A roof that is centred there speaks for an axis too, on tracks where cars are stored
-    (`storage`): of two ways to lay parallel sidings over a yard, the one that leaves a row of
-    cars beside them is the less likely. Returns (chunk, offset) float64 over `OFFSETS_M`.
+    `wide` holds the cells of `chunk_cells`. Returns the log evidence of an axis and the probability
+    of a row of cars on it, each (chunk, offset) float64 over `OFFSETS_M`.
     """
-    cells = wide.shape[2]
-    starts = np.arange(0, cells, round(CHUNK_M / STEP_M))
-    seen = np.add.reduceat(np.ones(cells), starts)[:, None]
-    likelihood = np.zeros((len(starts), len(OFFSETS_M)))
-    roof = np.zeros_like(likelihood)
-    votes = np.zeros(len(OFFSETS_M))
-    trusted = np.flatnonzero(np.abs(AXIS_M) <= _TRUSTED_M)
-    for middle in np.arange(-REACH_M + _TRUSTED_M, REACH_M - _TRUSTED_M + 0.1, _TURN_M):
-        row = axis_rows() + round(middle / STEP_M)
-        strip = wide[:, row - REACH_ROWS : row + REACH_ROWS + 1]
-        known = np.isfinite(strip[0]).mean(axis=0) > 0.5
-        found = evaluate(strip, gsd_m, flips=False)
-        at = np.round((middle + AXIS_M[trusted] + REACH_M) / 0.5).astype(np.int64)
-        here = np.exp(found.axis[trusted]) * known
-        likelihood[:, at] += np.add.reduceat(here, starts, axis=1).T / seen
-        roof[:, at] += np.add.reduceat(np.exp(found.cover[1]) * known, starts)[:, None] / seen
-        votes[at] += 1
-    mean = np.pad(likelihood / votes, ((0, 0), (1, 1)), mode="edge")
-    near = mean[:, 1:-1] + _NEXT_BIN * (mean[:, :-2] + mean[:, 2:])
-    stored = _ROOF_WEIGHT * roof / votes if storage else 0.0
-    return np.asarray(np.log(np.minimum(near, 1.0) + _FLOOR) + stored)
+    profiles = axes.profiles(wide)
+    odds = axes.evaluate(profiles, gsd_m).astype(np.float64)
+    odds[:, profiles[..., -1] < 0.5] = -20.0
+    margin, step = round(_CONTEXT_M / STEP_M), round(0.5 / STEP_M)
+    last = odds.shape[2] - margin
+    best = np.stack([odds[:, :, margin + k : last + k : step] for k in (-1, 0, 1)]).max(axis=0)
+    empty, cars = np.exp(-np.logaddexp(0.0, np.negative(best)))
+    return np.log(np.minimum(empty + cars, 1.0) + _FLOOR), cars
 
 
 def _at(score: Array, offset: Array) -> Array:
@@ -142,14 +152,25 @@ def _at(score: Array, offset: Array) -> Array:
     return np.where(inside, value, np.log(_FLOOR))
 
 
+def _grouped(siding: Chunks) -> Chunks:
+    """Pool a siding's chunks to few that vote together, each free to bend by one step."""
+    bent = np.pad(siding.score, ((0, 0), (1, 1)), mode="edge") - _BEND_COST
+    score = np.maximum(siding.score, np.maximum(bent[:, :-2], bent[:, 2:]))
+    parts = np.array_split(np.arange(len(score)), min(_GROUPS, len(score)))
+    return Chunks(
+        np.stack([siding.points[part].mean(axis=0) for part in parts]),
+        np.stack([siding.normals[part].mean(axis=0) for part in parts]),
+        np.stack([score[part].sum(axis=0) for part in parts]),
+        np.stack([siding.cars[part].sum(axis=0) for part in parts]),
+    )
+
+
 def _vote(siding: Chunks, shifts: Array) -> Array:
     """Best score of one siding under each shift (shift, xy), its own constant error taken out."""
     own = np.arange(-_DRAWN_MOST_M, _DRAWN_MOST_M + 0.01, 0.5)
     across = shifts @ siding.normals.T
-    bent = np.pad(siding.score, ((0, 0), (1, 1)), mode="edge") - _BEND_COST
-    score = np.maximum(siding.score, np.maximum(bent[:, :-2], bent[:, 2:]))
     scores = np.stack(
-        [_at(score, across + e).sum(axis=1) - 0.5 * (e / _DRAWN_SIGMA_M) ** 2 for e in own]
+        [_at(siding.score, across + e).sum(axis=1) - 0.5 * (e / _DRAWN_SIGMA_M) ** 2 for e in own]
     )
     return np.asarray(scores.max(axis=0))
 
@@ -222,15 +243,12 @@ def snap(sidings: list[Chunks]) -> Snap:
     Sidings first vote on every shift alone; the shifts that come out best, each at least
     `_DISTINCT_M` from a better one, are then settled with all sidings on tracks of their own.
     """
-    bounded = [
-        Chunks(s.points, s.normals, s.score * min(1.0, _EFFECTIVE_CHUNKS / len(s.points)))
-        for s in sidings
-    ]
+    bounded = [siding.bounded() for siding in sidings]
     grid = np.arange(-REACH_M + 2, REACH_M - 1.9, 0.5)
     shifts = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
     total = _prior(shifts)
     for siding in bounded:
-        total = total + _vote(siding, shifts)
+        total = total + _vote(_grouped(siding), shifts)
     weight = np.exp(total - np.max(total))
     normals = np.concatenate([s.normals for s in bounded])
     across = normals.T @ normals / len(normals)
@@ -274,7 +292,9 @@ def _moved(shifts: Array, across: Array) -> Array:
 
 def _settle(sidings: list[Chunks], shift: Array) -> tuple[float, dict[int, Array]]:
     """Put every siding on a track of its own, the surest first; what it scores, and offsets."""
-    order = np.argsort([-float(_vote(s, shift[None])[0]) / len(s.points) for s in sidings])
+    order = np.argsort(
+        [-float(_vote(_grouped(s), shift[None])[0]) / len(s.points) for s in sidings]
+    )
     offsets: dict[int, Array] = {}
     taken: list[tuple[Array, Array]] = []
     total = 0.0

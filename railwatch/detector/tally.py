@@ -54,6 +54,14 @@ class UnitNumbers:
 
 
 @dataclass(frozen=True)
+class Together:
+    """The facility's sum over its units, (level,) quantiles at `QUANTILE_LEVELS`."""
+
+    cars: F64
+    metres: F64
+
+
+@dataclass(frozen=True)
 class Heading:
     """What all rows of one scene share."""
 
@@ -66,15 +74,26 @@ class Heading:
     registration: Registration | None
 
 
-def rows(heading: Heading, units: Sequence[UnitNumbers]) -> tuple[Count, ...]:
-    """Rows of one scene: the facility first, then its units."""
+def rows(
+    heading: Heading, units: Sequence[UnitNumbers], together: Together | None = None
+) -> tuple[Count, ...]:
+    """Rows of one scene: the facility first, then its units.
+
+    `together` is the facility's sum where units err together; without it they err alone.
+    """
     answered = [u for u in units if u.refusal is None and len(u.metres)]
     seed = zlib.crc32(f"{heading.scene.id}/{heading.siding_set}".encode())
     reasons = [u.refusal for u in units if u.refusal is not None]
+    if together is None or not answered:
+        cars = all(len(u.cars) for u in answered)
+        together = Together(
+            _summed([u.cars for u in answered], seed) if cars else _NONE,
+            _summed([u.metres for u in answered], seed + 1),
+        )
     whole = UnitNumbers(
         FACILITY,
-        _summed([u.cars for u in answered], seed) if all(len(u.cars) for u in answered) else _NONE,
-        _summed([u.metres for u in answered], seed + 1),
+        together.cars,
+        together.metres,
         sum(u.visible_m for u in answered) if answered else sum(u.visible_m for u in units),
         sum(u.total_m for u in units),
         _weakest([u.state for u in answered]),
