@@ -75,6 +75,9 @@ emulated: env  ## five years of Tumangang through Sentinel Hub's emulator, again
 page: env  ## first paint and size of the page of five years in Chromium, and its pictures in docs/
 	@$(BIN)/python -m benchmarks.page
 
+torture: env  ## put faults in, each shown to have happened, and judge what came of them; QUICK=1, ONLY=suite
+	@$(BIN)/python -m benchmarks.torture $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub
 

@@ -15,6 +15,8 @@ class Kind(enum.Enum):
 
     RECORD = enum.auto()
     """Of Icechunk, never changed once written."""
+    STATE = enum.auto()
+    """Saves work and holds its own checksum."""
     REFERENCE = enum.auto()
     """Of Icechunk: where a branch or tag stands."""
     NOTE = enum.auto()
@@ -43,7 +45,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.RECORD, rf"records/{_AREA}/(chunks|manifests|snapshots|transactions)/{_ID}"),
     (Kind.RECORD, rf"records/{_AREA}/(config\.yaml|overwritten/[^/]+)"),
     (Kind.REFERENCE, rf"records/{_AREA}/refs/(branch|tag)\.[^/]+/ref\.json(\.deleted)?"),
-    (Kind.NOTE, rf"records/{_AREA}/(settled\.json|state/[^/]+/.+)"),
+    (Kind.NOTE, rf"records/{_AREA}/settled\.json"),
+    (Kind.STATE, rf"records/{_AREA}/state/[^/]+/.+"),
     (Kind.POINTER, rf"areas/{_AREA}/latest\.json"),
     (Kind.MANIFEST, rf"areas/{_AREA}/history/[0-9a-f]{{16}}\.json"),
     (Kind.PUBLISHED, rf"areas/{_AREA}/publications/[0-9a-f]{{16}}/.+"),
@@ -52,6 +55,7 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.ROOT, r"catalog\.json|index\.html"),
     (Kind.SPOOL, rf"spool/{_AREA}/[^/]+/[0-9a-f]{{32}}"),
     (Kind.COUNTED_BY_EYE, rf"areas-config/{_AREA}/references/[^/]+\.json"),
+    (Kind.NOTE, rf"claims/{_AREA}/(holders|scenes)/.+"),
     (Kind.OURS, rf"inventories/{_AREA}\.sha256|quarantine/.+"),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
@@ -69,4 +73,5 @@ def prefixes(area_id: str) -> tuple[str, ...]:
         f"areas/{area_id}",
         f"areas-config/{area_id}",
         f"spool/{area_id}",
+        f"claims/{area_id}",
     )

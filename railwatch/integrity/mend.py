@@ -86,7 +86,8 @@ def mend(store: Store, area_id: str, area: str | None, report: Report, now: dt.d
     objects = [
         one
         for one in report.problems
-        if one.verdict is Verdict.DAMAGED and kind_of(one.key) in (Kind.RECORD, Kind.SPOOL)
+        if one.verdict is Verdict.DAMAGED
+        and kind_of(one.key) in (Kind.RECORD, Kind.SPOOL, Kind.STATE)
     ]
     aside = _put_aside(store, [one.key for one in objects if one.remedy is not Remedy.RESTORE])
     again: tuple[str, ...] = ()

@@ -221,11 +221,15 @@ def _got(store: Store, key: str) -> bytes | None:
 
 
 def _others(store: Store, objects: Mapping[str, str]) -> Iterator[Problem]:
-    """Hold paid answers and reference counts against their own digests."""
+    """Hold paid answers, kept state and reference counts against their own digests."""
+    from railwatch.record import parcel
     from railwatch.series.reference import read_references
 
     areas = set()
     for key in objects:
+        if kind_of(key) is Kind.STATE and not parcel.whole(_got(store, key) or b""):
+            detail = "kept state whose checksum does not fit: it is made again"
+            yield Problem(Verdict.DAMAGED, key, detail, Remedy.COUNT)
         if kind_of(key) is Kind.SPOOL and not spooled_whole(_got(store, key) or b""):
             detail = "a paid answer whose digest does not fit"
             yield Problem(Verdict.DAMAGED, key, detail, Remedy.FETCH)

@@ -24,17 +24,24 @@ def make(session: Any) -> bool:
     return True
 
 
-def check(store: Any, where: str) -> None:
+def check(store: Any, where: str) -> bool:
     """Refuse arrays that are laid out in another way than this code reads.
+
+    Returns whether there are any: a writer that was killed, or is, between making the repository
+    and its first commit leaves none, which is to have no record yet.
 
     Raises
     ------
     StoreError
         They were written by an older or a newer railwatch.
     """
-    said = zarr.open_group(store, mode="r").attrs.get("layout", 1)
+    try:
+        root = zarr.open_group(store, mode="r")
+    except FileNotFoundError:
+        return False
+    said = root.attrs.get("layout", 1)
     if said == LAYOUT:
-        return
+        return True
     newer = isinstance(said, int) and said > LAYOUT
     remedy = "update railwatch" if newer else "remove the record and ingest again"
     raise StoreError(

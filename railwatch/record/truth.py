@@ -75,6 +75,7 @@ class Record:
         self._held = contextlib.ExitStack()
         self._repository: Any = None
         self._session: Any = None
+        self._laid_out = False
         self._seen: tuple[SceneEntry, ...] = ()
         self._footprints: dict[tuple[str, str], Footprint] = {}
         """By cube key and digest; a footprint never changes."""
@@ -101,9 +102,6 @@ class Record:
             if write:
                 transact(record._repository, "make the ledger", layout.make)
             record.refresh()
-            if record._session is not None:
-                with translating(record._prefix):
-                    layout.check(record._session.store, f"{store.url}/{record._prefix}")
         except BaseException:
             record.close()
             raise
@@ -145,7 +143,11 @@ class Record:
         self._indices.clear()
         if self._repository is not None:
             with translating(self._prefix):
-                self._session = self._repository.readonly_session(BRANCH)
+                session = self._repository.readonly_session(BRANCH)
+                if self._laid_out or layout.check(
+                    session.store, f"{self._store.url}/{self._prefix}"
+                ):
+                    self._laid_out, self._session = True, session
 
     # What was listed
 

@@ -136,12 +136,13 @@ def _item(name: str, acquired: str, look: int) -> dict[str, object]:
         },
         "links": [],
         "assets": {
-            "vv": {
+            band: {
                 "href": f"../look{look}.tif",
                 "type": "image/tiff; application=geotiff",
                 "roles": ["data"],
-                "eo:bands": [{"name": "vv", "common_name": "vv"}],
+                "eo:bands": [{"name": band, "common_name": band}],
             }
+            for band in ("vv", "vh")  # the same picture: presence looks at one polarisation
         },
     }
 

@@ -62,6 +62,7 @@ def test_a_canary_is_found_nowhere(tmp_path, caplog, capfd, monkeypatch):
         store = Store.open(str(tmp_path / "store"))
         source = SentinelHubSource(spool=Spool(store, "yard"), sidings=yard.area.sidings)
         walk(yard.area, source, store)
+        assert hub.ledger.spent_pu > 0
         tokens = [token.encode() for token in hub.door._issued]
         said += [repr(source), repr(vars(source)), repr(store), str(pickle.dumps(source))]
         monkeypatch.setenv("SH_TOKEN_URL", hub.url + "/nowhere")

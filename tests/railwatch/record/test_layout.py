@@ -7,6 +7,7 @@ import zarr
 from railwatch.detection import Detection, Occupancy
 from railwatch.errors import StoreError
 from railwatch.record import Ingested, Record, layout
+from railwatch.record.repository import open_repository
 from railwatch.testing.made import made_footprint, made_raster, made_scene
 
 
@@ -45,3 +46,15 @@ def test_a_record_of_another_layout_is_refused(store, said, remedy):
     for write in (False, True):
         with pytest.raises(StoreError, match=f"layout.*{remedy}"):
             Record.open(store, "here", write=write)
+
+
+def test_a_repository_without_its_first_commit_is_no_record_yet(store):
+    """A writer was killed in between: readers see nothing, the next writer begins."""
+    open_repository(store, "records/here", create=True)
+
+    with Record.open(store, "here") as record:
+        assert record.entries() == ()
+        with Record.open(store, "here", write=True) as writer:
+            assert writer.entries() == ()
+        record.refresh()
+        assert record.entries() == ()
