@@ -7,6 +7,7 @@ it differs from what is described, so a paused schedule stays paused and nothing
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import os
 from collections.abc import Mapping
@@ -76,7 +77,23 @@ class Wanted:
     def parameter_schema(self) -> dict[str, Any]:
         """Say what a form offers and the server accepts: no parameter the flow does not have."""
         said = parameter_schema(self.flow).model_dump_for_openapi()
+        for name, words in _parameters_of(inspect.getdoc(self.flow.fn) or "").items():
+            if name in said["properties"]:
+                said["properties"][name]["description"] = words
         return {**said, "additionalProperties": False}
+
+
+def _parameters_of(docstring: str) -> dict[str, str]:
+    """Read what a numpydoc docstring says of each parameter; Prefect reads another style."""
+    _, _, section = docstring.partition("Parameters\n----------\n")
+    found: dict[str, str] = {}
+    name = ""
+    for line in section.split("\n\n", maxsplit=1)[0].splitlines():
+        if line.startswith(" "):
+            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+        else:
+            name = line.strip()
+    return found
 
 
 def wanted(settings: Settings, revision: str) -> list[Wanted]:

@@ -133,6 +133,7 @@ def test_the_form_offers_the_known_areas(deployed):
 
     areas = said["properties"]["areas"]
     assert areas["items"]["enum"] == ["yard"]
+    assert areas["description"] == "Ids of areas; all known ones where none is named."
     assert said["definitions"]["Pace"]["properties"]["months_each"]["default"] == 6
     assert "price" in said["definitions"]["Pace"]["properties"]["dry_run"]["description"]
     assert said["additionalProperties"] is False
