@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra emulated page
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra emulated page operations
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,8 +53,11 @@ deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operati
 worker: env  ## run what the server schedules, on this machine
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/prefect worker start --pool railwatch --type process
 
+operations: env  ## the tests of operation that take minutes: cancel, suspend, audit, PostgreSQL, one kill -9
+	@RAILWATCH_OPERATIONS=1 $(BIN)/python -m pytest -q tests/flows/operations
+
 recovery: env  ## kill -9 of worker, server, Dask and runs, ten times in a backfill of 200 scenes
-	@RAILWATCH_RECOVERY_ROUNDS=$${ROUNDS:-10} RAILWATCH_RECOVERY_SCENES=200 RAILWATCH_RECOVERY_LOG=$${LOG:-build/recovery.log} \
+	@mkdir -p build; RAILWATCH_OPERATIONS=1 RAILWATCH_RECOVERY_ROUNDS=$${ROUNDS:-10} RAILWATCH_RECOVERY_SCENES=200 RAILWATCH_RECOVERY_LOG=$${LOG:-build/recovery.log} \
 	  $(BIN)/python -m pytest -q -rP tests/flows/operations/test_recovery.py
 
 infra: env  ## check image, compose, Kubernetes and policies by what runs without an engine

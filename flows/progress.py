@@ -9,6 +9,7 @@ from prefect.artifacts import (
     create_progress_artifact,
     update_progress_artifact,
 )
+from prefect.context import FlowRunContext
 
 from flows.outcome import Outcome
 
@@ -31,7 +32,8 @@ class RoundProgress:
         self._spent_pu = 0.0
         self._lines: list[str] = []
         self._bar: UUID | None = None
-        if total > 1:
+        self._told_to = total > 1 and FlowRunContext.get() is not None
+        if self._told_to:
             made = create_progress_artifact(
                 progress=0.0, key=f"{occasion}-areas", description=f"{occasion}: {total} areas"
             )
@@ -53,7 +55,7 @@ class RoundProgress:
 
     def close(self, failed: Mapping[str, str]) -> None:
         """Write the page a last time, with what failed."""
-        if self._total > 1:
+        if self._told_to:
             self._page(failed)
 
     def _page(self, failed: Mapping[str, str]) -> None:

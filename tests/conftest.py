@@ -27,6 +27,15 @@ def pytest_configure(config):
     }
 
 
+def pytest_collection_modifyitems(items):
+    """Leave tests of operation that take minutes to their own make targets."""
+    if os.environ.get("RAILWATCH_OPERATIONS"):
+        return
+    for item in items:
+        if item.get_closest_marker("operations"):
+            item.add_marker(pytest.mark.skip(reason="minutes: make operations, make recovery"))
+
+
 @pytest.fixture
 def unused_port():
     """A port of loopback nobody listens on."""

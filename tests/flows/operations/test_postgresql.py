@@ -2,7 +2,12 @@
 
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 
 def test_set_up_twice_and_a_backfill_on_postgresql(operated_on_postgresql, make_yard):

@@ -1,7 +1,7 @@
 """kill -9 of whatever is running: the next run finishes the work, nothing stays held.
 
-`make test` does one round with few scenes, for the part that waits for heartbeats to stop; `make
-recovery` does ten of 200 scenes at random moments.
+`make operations` does one round with few scenes; `make recovery` does ten of 200 scenes, at random
+moments.
 """
 
 import contextlib
@@ -18,7 +18,12 @@ import pytest
 
 from railwatch.store import Store
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(7200)]
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(7200),
+]
 
 ROUNDS = int(os.environ.get("RAILWATCH_RECOVERY_ROUNDS", "1"))
 SCENES = int(os.environ.get("RAILWATCH_RECOVERY_SCENES", "60"))

@@ -166,6 +166,7 @@ def test_two_backfills_and_the_watch_at_once_do_everything_once(working, hub):
     assert list(Store.open(working.environment["RAILWATCH_STORE"]).list("spool")) == []
 
 
+@pytest.mark.operations
 def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(working, hub):
     """Cancelled as the UI does it: it stops by itself, the record is whole, then only the rest."""
     from prefect.client.schemas.objects import StateType
@@ -197,6 +198,7 @@ def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(workin
     assert [row[2:] for row in counts(working, "port")] != []
 
 
+@pytest.mark.operations
 def test_a_suspended_backfill_frees_its_worker_and_resumes_with_the_rest(working, hub):
     """Suspended as the UI does it: the process ends between two steps; resumed, only the rest."""
     import datetime as dt
@@ -245,6 +247,7 @@ def test_every_run_left_its_pages_and_metrics(working):
     assert "railwatch_processing_units{" in said
 
 
+@pytest.mark.operations
 def test_an_audit_finds_nothing_wrong_and_then_what_was_broken(working):
     """It completes on what was written; a published object that was changed fails it by name."""
     good = working.start("audit/weekly", areas=["yard"])
