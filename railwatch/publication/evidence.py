@@ -150,7 +150,12 @@ def chip(raster: SceneRaster, quality: int | None = None) -> bytes:
     """
     from PIL import Image
 
-    picture = Image.fromarray(_stretched_counts(raster.values[_shown(raster.bands)]))
+    planes = raster.values[_shown(raster.bands)]
+    picture = Image.fromarray(_stretched_counts(planes))
+    known = (planes != NODATA).any(axis=0)
+    if not known.all():  # transparent, so that what lies under it on the page is seen
+        picture = picture.convert("RGB")
+        picture.putalpha(Image.fromarray(known.astype(np.uint8) * 255))
     out = io.BytesIO()
     # Effort costs more than it saves: lossless 38 ms and 69 kB a chip of 10 m at Pillow's usual
     # settings, 1.1 ms and 74 kB at the least; 590 ms and 333 kB of 0.5 m, 340 ms and 338 kB at 2.

@@ -29,7 +29,7 @@ ROOT_IN_FOLDER = b'data-root="../../../"'
 ROOT_OF_AREA = b'data-root="../"'
 """How the same page names it at its fixed place, `areas/{area}/report/index.html`."""
 
-SCRIPT = ("page", "series", "map", "evidence", "table", "start")
+SCRIPT = ("page", "series", "zoom", "map", "evidence", "table", "start")
 """Parts of the page's script, in order."""
 
 STATEMENTS = 12

@@ -25,14 +25,14 @@ def summary(facility: Sequence[Row]) -> dict[str, str]:
     if not counted:
         return {"figure": "no count yet", "interval": "", "note": _refused_since(facility, None)}
     last = counted[-1]
-    interval = f"{last['occupied_m_low']:.0f}–{last['occupied_m_high']:.0f} m"
+    interval = f"{last['occupied_m_low']:,.0f}–{last['occupied_m_high']:,.0f} m"
     if last["cars"] is not None:
         interval += (
             f"; about {last['cars']:.0f} railcars ({last['cars_low']:.0f}–{last['cars_high']:.0f})"
         )
     when = f"{last['acquired']:%-d %B %Y}, class {last['resolution_class']}"
     return {
-        "figure": f"{last['occupied_m']:.0f}\N{NO-BREAK SPACE}m occupied",
+        "figure": f"{last['occupied_m']:,.0f}\N{NO-BREAK SPACE}m occupied",
         "interval": interval,
         "note": f"{when}. {_refused_since(facility, last)}".strip(),
     }
@@ -44,8 +44,8 @@ def lead(said: Statement, content: Content) -> str:
     if count is None or count.occupied_m is None:
         return f"{content.area.name}, {said.when:%-d %B %Y}."
     words = (
-        f"{content.area.name}, {count.acquired:%-d %B %Y}: {count.occupied_m:.0f} m of track "
-        f"occupied ({count.occupied_m_low:.0f}–{count.occupied_m_high:.0f} m)"
+        f"{content.area.name}, {count.acquired:%-d %B %Y}: {count.occupied_m:,.0f} m of track "
+        f"occupied ({count.occupied_m_low:,.0f}–{count.occupied_m_high:,.0f} m)"
     )
     if count.cars is not None:
         words += f", about {count.cars:.0f} railcars ({count.cars_low:.0f}–{count.cars_high:.0f})"
@@ -137,8 +137,8 @@ def _highest(row: Row) -> dict[str, str]:
     """Show the date whose lower bound is the highest: no later scene says as much for sure."""
     return {
         "title": "Most for certain",
-        "figure": f"at least {row['occupied_m_low']:.0f}\N{NO-BREAK SPACE}m",
-        "interval": f"{row['occupied_m']:.0f} m, up to {row['occupied_m_high']:.0f} m",
+        "figure": f"at least {row['occupied_m_low']:,.0f}\N{NO-BREAK SPACE}m",
+        "interval": f"{row['occupied_m']:,.0f} m, up to {row['occupied_m_high']:,.0f} m",
         "note": f"{row['acquired']:%-d %B %Y}, class {row['resolution_class']}",
     }
 

@@ -17,7 +17,7 @@ from railwatch.publication.content import Content, Listed
 from railwatch.publication.evidence import Names, chip
 from railwatch.publication.frame import Frame
 from railwatch.publication.parquet import Row, is_rendered
-from railwatch.scene import SceneRaster
+from railwatch.scene import Scene, SceneRaster
 
 MAX_ROWS = 14_000
 """So many rows go into the page, about 1.2 MB; older siding rows beyond it are in the Parquet."""
@@ -137,14 +137,28 @@ def _map(content: Content, pictures: Pictures) -> dict[str, Any]:
         and row.occupied_m is not None
     ]
     if not counted:
-        return {"frame": "", "image": None, "caption": ""}
+        return {"frame": "", "images": [], "caption": ""}
     ground = max(counted, key=lambda scene: (-scene.gsd_m, scene.acquired))
     frame = pictures.frames[ground.cube_key]
+    # A sharp scene is stored beside the tracks alone: the latest coarser one shows the rest.
+    wider = [scene for scene in counted if scene.gsd_m > ground.gsd_m and len(scene.bands) > 2]
+    images = [_image(content, scene, pictures, frame) for scene in (*wider[-1:], ground)]
     return {
         "frame": ground.cube_key,
-        "image": _picture(content, ground.id, frame),
+        "images": images,
         "caption": f"ground: {ground.id}, {ground.acquired:%Y-%m-%d}",
     }
+
+
+def _image(content: Content, scene: Scene, pictures: Pictures, frame: Frame) -> list[str | float]:
+    """Give a scene's picture and its place in another frame: left, top, width, height, pixels."""
+    own = pictures.frames[scene.cube_key]
+    gsd_m, west = own.grid.gsd_m, own.grid.west + own.columns.start * own.grid.gsd_m
+    north = own.grid.north - own.rows.start * gsd_m
+    left = west - frame.grid.west - frame.columns.start * frame.grid.gsd_m
+    top = frame.grid.north - frame.rows.start * frame.grid.gsd_m - north
+    place = (left, top, own.width * gsd_m, own.height * gsd_m)
+    return [_picture(content, scene.id, own), *(round(m / frame.grid.gsd_m, 2) for m in place)]
 
 
 def _picture(content: Content, scene_id: str, frame: Frame) -> str:

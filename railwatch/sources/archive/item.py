@@ -34,7 +34,10 @@ from railwatch.sources.archive.tiff import Header
 
 ITEM_KEY = "archive:item"
 """Scene property: key of the item's document in the archive."""
-KEPT = ("grid:code", "s2:mgrs_tile", "s2:tile_id", "landsat:scene_id", "eo:cloud_cover", "license")
+KEPT = (
+    *("grid:code", "s2:mgrs_tile", "s2:tile_id", "landsat:scene_id", "eo:cloud_cover", "license"),
+    "railwatch:rendered",  # a publication says of simulated scenes that they are
+)
 """Properties that are kept with a scene: what tells tiles apart, and provenance."""
 NO_COLLECTION = "uncollected"
 """Collection of items that name none."""

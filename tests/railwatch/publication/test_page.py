@@ -229,3 +229,46 @@ def test_hostile_names_stay_text(browser, tmp_path):
     assert page.locator("h2").first.inner_text() == evil
     assert complaints == []
     page.close()
+
+
+def test_before_and_after_are_looked_at_together(page, base):
+    """A double click brings both chips to the same part of the ground; 0 shows all again."""
+    page.goto(base + PAGE)
+    page.locator("#evidence").scroll_into_view_if_needed()
+    page.wait_for_selector("#scene .layers img")
+    views = page.locator("#scene .view")
+    shown = "[...document.querySelectorAll('#scene .view > .inner')].map(i => i.style.transform)"
+    views.last.dblclick(position={"x": 40, "y": 30})
+
+    before, after = page.evaluate(shown)
+    assert before == after
+    assert before.startswith("scale(2.5)")
+    views.first.press("0")
+    assert page.evaluate(shown) == ["scale(1) translate(0%, 0%)"] * 2
+    assert page.complaints == []
+
+
+def test_any_siding_can_be_charted(page, base):
+    """Choosing a siding charts its own rows; its name in the table of states does the same."""
+    page.goto(base + PAGE)
+    rows = [c for c in FiveYears(place(), 40).counts if c.siding_id == "spur"]
+    given = sum(count.refusal is None for count in rows)
+    page.locator("#charted").select_option("spur")
+
+    said = page.locator("#readout").inner_text()
+    assert said == f"Spur: {given} of {len(rows)} scenes gave a number."
+    page.locator("#sidings th button", has_text="Loading").click()
+    assert page.locator("#charted").input_value() == "loading"
+    assert page.complaints == []
+
+
+def test_counts_by_eye_are_named_beside_the_scene(page, base):
+    """Stepping to the scene of a reference count tells who counted how many from what."""
+    page.goto(base + PAGE)
+    page.locator("#chart-c").focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowLeft")
+        if "By eye" in page.locator("#readout").inner_text():
+            break
+
+    assert "17 railcars (An Analyst, image 7)" in page.locator("#readout").inner_text()

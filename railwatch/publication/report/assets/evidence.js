@@ -2,6 +2,8 @@
 const CHIP = 0, OVERLAY = 1, STRIPS = 2;
 const evidence = (scene, kind) => (data.evidence[scene] && data.evidence[scene][kind] ? root + "evidence/" + data.evidence[scene][kind] : null);
 
+// Chips of one sensor show the same part of the ground, also from scene to scene.
+const lenses = new Map();
 let current = null;
 const drawable = (scene) => data.evidence[scene] !== null && data.evidence[scene] !== undefined;
 function before(scene) {
@@ -13,30 +15,37 @@ function before(scene) {
 }
 function chip(scene, title) {
   const frame = data.frames[scenes.cube[scene]];
-  const layers = make("div", { class: "layers", style: "aspect-ratio:" + frame.width + "/" + frame.height });
+  const layers = make("div", { class: "inner layers", style: "aspect-ratio:" + frame.width + "/" + frame.height });
   layers.append(make("img", { src: evidence(scene, CHIP), alt: title + ": scene " + scenes.id[scene], loading: "lazy" }));
   if ($("overlay").checked) {
     const picture = svg("svg", { viewBox: "0 0 " + frame.width + " " + frame.height, "aria-hidden": "true" });
-    picture.append(sidingLines(frame, () => ({ stroke: "#fff", "stroke-width": 1, "stroke-opacity": 0.4, "stroke-dasharray": "2 5" })));
+    picture.append(sidingLines(frame, () => ({ stroke: "#fff", style: thin(1), "stroke-opacity": 0.4, "stroke-dasharray": "2 5" })));
     if (evidence(scene, OVERLAY)) layers.append(make("img", { src: evidence(scene, OVERLAY), alt: "Occupied track" + (scenes.gsd[scene] <= 1 ? " and single cars" : "") + " as detected" }));
     layers.append(picture);
   }
-  return make("figure", {}, layers, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene] + ". ", make("a", { href: evidence(scene, CHIP), target: "_blank", rel: "noopener" }, "Full size")));
+  const view = make("div", { class: "view" }, layers);
+  if (!lenses.has(scenes.cube[scene])) lenses.set(scenes.cube[scene], lens());
+  zoomable(view, lenses.get(scenes.cube[scene]));
+  return make("figure", {}, view, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene] + ". ", make("a", { href: evidence(scene, CHIP), target: "_blank", rel: "noopener" }, "Full size")));
 }
-function openScene(scene, stay) {
+function openScene(scene, stay, first) {
   current = scene;
   const box = $("scene"), main = facilityRow.get(scene);
   const lines = main === undefined ? [scenes.id[scene]] : describe(main);
   const parts = [make("h3", {}, lines[0]), make("p", { class: "facts" }, ...lines.slice(1).map((line) => make("span", {}, line)))];
   if (scenes.rendered[scene]) parts.push(make("p", { class: "note" }, make("b", {}, "Rendered imagery"), ", not taken by a satellite."));
   if (drawable(scene)) {
-    const earlier = before(scene);
-    parts.push(make("div", { class: "chips" }, earlier === null ? null : chip(earlier, "Before"), chip(scene, "This scene")));
+    for (const through of lenses.values()) through.views.clear();
+    const earlier = before(scene), frame = data.frames[scenes.cube[scene]];
+    const wide = frame.width > 2.5 * frame.height || scenes.gsd[scene] <= 1;
+    parts.push(make("div", { class: wide ? "chips wide" : "chips" }, earlier === null ? null : chip(earlier, "Before"), chip(scene, "This scene")));
     if (evidence(scene, STRIPS)) parts.push(make("div", { class: "strips" }, make("img", { src: evidence(scene, STRIPS), alt: "Image strips along each siding by chainage in metres, with the probability that the track is occupied", loading: "lazy" })));
   } else parts.push(make("p", { class: "note" }, "No imagery of this scene is published."));
   parts.push(origin(scene));
+  const through = lenses.get(scenes.cube[scene]);
+  $("chip-tools").replaceChildren(through ? zoomButtons(through) : "");
   box.replaceChildren(...parts);
-  showStates(scene);
+  if (!first) showStates(scene);
   for (const line of $("table").tBodies[0].rows) line.classList.toggle("picked", Number(line.dataset.scene) === scene);
   if (!stay) $("evidence").scrollIntoView({ block: "start" }), $("evidence").focus({ preventScroll: true });
 }
@@ -73,7 +82,7 @@ function buildEvidence() {
   new IntersectionObserver((seen, watcher) => {
     if (!seen.some((entry) => entry.isIntersecting)) return;
     watcher.disconnect();
-    if (!$("scene").hasChildNodes()) openScene(current, true);
+    if (!$("scene").hasChildNodes()) openScene(current, true, true);
   }, { rootMargin: "200px" }).observe($("evidence"));
   return undefined;
 }

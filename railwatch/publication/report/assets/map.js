@@ -27,21 +27,29 @@ function statesOf(scene) {
   }
   return states;
 }
+// How full a siding is, with the interval of it, as a bar.
+function filled(state) {
+  const part = (v) => (Math.min(1, v / state.visible) * 100).toFixed(1);
+  const bar = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "bar", role: "img", "aria-label": Math.round(state.share * 100) + " % of the visible track" });
+  bar.append(svg("rect", { width: part(state.m), height: 10, fill: ramp(state.share) }));
+  if (state.ml !== null && state.mh !== null) bar.append(svg("rect", { x: part(state.ml), y: 4, width: Math.max(0.5, part(state.mh) - part(state.ml)), height: 2, fill: "currentColor" }));
+  return bar;
+}
+// A line keeps its width on the screen when one looks closer, so that tracks come apart.
+const thin = (px) => "stroke-width:calc(" + px + "px / var(--closer, 1))";
 let mapLines = null;
 function buildMap() {
   const frame = data.frames[data.map.frame];
   if (frame) {
     const picture = svg("svg", { viewBox: "0 0 " + frame.width + " " + frame.height, role: "img", "aria-labelledby": "map-h" });
-    if (data.map.image) picture.append(svg("image", { href: data.map.image, width: frame.width, height: frame.height, style: "image-rendering:pixelated" }));
-    picture.append(sidingLines(frame, () => ({ stroke: "#000", "stroke-width": 6, "stroke-opacity": 0.55 })));
-    mapLines = sidingLines(frame, (id) => ({ "stroke-width": 3.5, "data-id": id, class: "siding" }));
-    mapLines.addEventListener("click", (event) => {
-      const id = event.target.dataset.id;
-      const state = latestStates.find((one) => one.id === id);
-      if (state) showSiding(state.key);
-    });
+    for (const [image, x, y, width, height] of data.map.images) picture.append(svg("image", { href: image, x, y, width, height, preserveAspectRatio: "none", style: "image-rendering:pixelated" }));
+    picture.append(sidingLines(frame, () => ({ stroke: "#000", style: thin(4.5), "stroke-opacity": 0.6 })));
+    mapLines = sidingLines(frame, (id) => ({ style: thin(2.6), "data-id": id, class: "siding" }));
     picture.append(mapLines);
-    $("map").append(picture, make("p", { class: "key" }, "empty", make("span", { class: "ramp" }), "full", make("span", {}, " · grey: no number · " + data.map.caption)));
+    const view = make("div", { class: "view" }, make("div", { class: "inner" }, picture)), through = lens();
+    zoomable(view, through);
+    $("map-tools").append(zoomButtons(through));
+    $("map").append(view, make("p", { class: "key" }, "empty", make("span", { class: "ramp" }), "full", make("span", {}, " · grey: no number · " + data.map.caption)));
   }
   $("map-latest").addEventListener("click", () => showStates(null));
   showStates(null);
@@ -65,6 +73,7 @@ function showStates(scene) {
       make("th", { scope: "row" }, make("button", { type: "button", title: "Show its series", on: { click: () => showSiding(state.key) } }, naming(state.key))),
       make("td", { class: "day" }, none && scene === null ? "no count yet" : day(state.t), state.refusal ? make("div", { class: "note" }, later + state.refusal.replaceAll("_", " ")) : null),
       make("td", { class: "n" }, none ? "" : metres(state.m) + " (" + range(state.ml, state.mh, metres) + ")"),
+      make("td", { class: "fill" }, none || !state.visible ? null : filled(state)),
       make("td", { class: "n" }, metres(state.visible)),
       make("td", { class: "n" }, state.c === null ? "" : cars(state.c) + " (" + range(state.cl, state.ch, cars) + ")")));
   }

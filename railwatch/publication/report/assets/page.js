@@ -29,7 +29,7 @@ const iso = (t) => (t === null ? "no date" : new Date(t * 1000).toISOString().sl
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const day = (t) => (t === null ? "no date" : iso(t).slice(0, 10));
 const metres = (v) => (v === null ? "" : Math.round(v).toLocaleString("en"));
-const cars = (v) => (v === null ? "" : v < 10 ? v.toFixed(1) : Math.round(v).toString());
+const cars = (v) => (v === null ? "" : v < 0.05 ? "0" : v < 10 ? v.toFixed(1) : Math.round(v).toString());
 const range = (low, high, spell) => (low === null || high === null ? "" : spell(low) + "–" + spell(high));
 const naming = (key) => (data.names[key] ? data.names[key] : key === "*" ? "Facility" : (data.members[key] || [key]).map((id) => data.names[id] || id).join(" + "));
 const refusal = (i) => (rows.r[i] === null ? null : data.refusals[rows.r[i]].replaceAll("_", " "));
