@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import multiprocessing
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,7 +50,12 @@ def main() -> int:
     """Render what is not rendered yet, run railwatch on it, and name the report."""
     console = Console(stderr=True)
     sidings = load_area(AREA_FILE).sidings
-    truth = _rendered(console, _fingerprint(sidings.digest))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the processes that render
+    try:
+        truth = _rendered(console, _fingerprint(sidings.digest))
+    except KeyboardInterrupt:
+        console.print("stopped; the same command starts over")
+        return 130
     collections = tuple(sorted({scene.collection for scene in truth.scenes}))
     name = "Tumangang Rail Facility, rendered scenes"
     area = write_area(HOME, AREA_ID, name, sidings, collections)
@@ -105,9 +112,14 @@ def _rendered(console: Console, fingerprint: str) -> Truth:
     ):
         bar = progress.add_task("rendering Tumangang", total=total)
         waiting = [pool.submit(_render, n, *job) for n, job in enumerate(jobs)]
-        while not all(job.done() for job in waiting):
-            progress.update(bar, completed=done.value)
-            time.sleep(0.2)
+        try:
+            while not all(job.done() for job in waiting):
+                progress.update(bar, completed=done.value)
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():
+                worker.kill()  # else the pool waits until all is rendered
+            raise
         truth = _joined(waiting)
         progress.update(bar, completed=total)
     stamp.write_text(fingerprint, encoding="utf-8")
@@ -115,6 +127,7 @@ def _rendered(console: Console, fingerprint: str) -> Truth:
 
 
 def _share(done: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its workers
     global _done  # noqa: PLW0603 - a pool's initializer can hand a shared counter over no other way
     _done = done
 

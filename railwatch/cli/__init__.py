@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -203,9 +204,16 @@ def main(args: Sequence[str] | None = None) -> int:
         stopped_by[0] = EXIT_TERMINATED
         raise KeyboardInterrupt
 
+    # One level of parallelism: workers and threads of our own. A linear algebra library that takes
+    # all cores for each of them spends most of a busy machine on waiting. Read when NumPy comes.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     before = signal.signal(signal.SIGTERM, terminate)
     try:
-        return _run(args)
+        with warnings.catch_warnings():
+            # rasterio hides this one around its own scratch images, but not when threads do so at
+            # the same time.
+            warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+            return _run(args)
     except (KeyboardInterrupt, click.Abort):
         click.echo("railwatch: stopped; the same command goes on from here", err=True)
         return stopped_by[0]

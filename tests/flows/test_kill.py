@@ -45,7 +45,7 @@ class Run:
             self.cpu_s = max(self.cpu_s, _spent(self.process.pid))
             if self.cpu_s >= cpu_s:
                 return True
-            time.sleep(0.01)
+            time.sleep(0.1)
         return False
 
     def kill(self):
