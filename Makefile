@@ -45,7 +45,7 @@ quick: env
 	@$(BIN)/python -m pytest -q -m 'not slow and not server'
 
 server: env  ## a Prefect server on this machine, as we ship it (infra/server.env)
-	@env $$(grep -v '^#' infra/server.env) PREFECT_HOME=$${PREFECT_HOME:-build/prefect} $(BIN)/prefect server start --host 127.0.0.1
+	@env $$(grep -v '^#' infra/server.env) PREFECT_HOME=$${PREFECT_HOME:-$(CURDIR)/build/prefect} $(BIN)/prefect server start --host 127.0.0.1
 
 deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operations.yaml; twice is once
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/railwatch ops setup

@@ -36,7 +36,7 @@ from railwatch.record.entry import (
     standing,
 )
 from railwatch.record.footprint import Footprint
-from railwatch.record.repository import BRANCH, TRIES, pause, translating
+from railwatch.record.repository import BRANCH, TRIES, pause, stamp, translating
 from railwatch.scene import NODATA, MaskClass, Rejection, Scene, SceneRaster
 from railwatch.sources import Found
 
@@ -191,7 +191,7 @@ class Batch:
                 if not fresh and in_use == self.base.in_use:
                     return self.base.snapshot
                 try:
-                    snapshot = str(self.session.commit(message))
+                    snapshot = str(self.session.commit(message, stamp()))
                 except icechunk.ConflictError:
                     log.info("%s: another writer was first, try %s", message, attempt + 2)
                 else:
@@ -248,7 +248,7 @@ class Batch:
                 return
             try:
                 with translating("make cubes"):
-                    self.session.commit("make cubes")
+                    self.session.commit("make cubes", stamp())
             except icechunk.ConflictError:
                 pause(attempt)
             self._begin_again()

@@ -21,6 +21,7 @@ from typing import Any
 
 import icechunk
 
+import railwatch
 from railwatch.errors import IntegrityError, RailwatchError, StoreError, TransientError
 from railwatch.store import BucketStore, FolderStore, Store
 
@@ -95,6 +96,11 @@ def open_repository(store: Store, prefix: str, *, create: bool) -> Any:
         return repository
 
 
+def stamp() -> dict[str, str]:
+    """Say which code commits: RAILWATCH_REVISION, which deployments and the image set."""
+    return {"revision": os.environ.get("RAILWATCH_REVISION") or railwatch.__version__}
+
+
 def transact(repository: Any, message: str, change: Callable[[Any], bool]) -> str:
     """Commit `change` on top of whatever others committed meanwhile.
 
@@ -107,7 +113,7 @@ def transact(repository: Any, message: str, change: Callable[[Any], bool]) -> st
             if not change(session):
                 return str(session.snapshot_id)
             try:
-                return str(session.commit(message))
+                return str(session.commit(message, stamp()))
             except icechunk.ConflictError:
                 log.info("%s: another writer was first, try %s", message, attempt + 2)
         pause(attempt)
