@@ -81,6 +81,9 @@ page: env  ## first paint and size of the page of five years in Chromium, and it
 torture: env  ## put faults in, each shown to have happened, and judge what came of them; QUICK=1, ONLY=suite
 	@$(BIN)/python -m benchmarks.torture $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
+bench: env  ## measure against what a user would pick instead, judge the ratios; QUICK=1, ONLY="D I4"
+	@$(BIN)/python -m benchmarks.speed $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub
 
