@@ -1,6 +1,7 @@
 """Runs on a real server and worker, scenes from the Sentinel Hub emulator, counts on real S3."""
 
 import json
+import logging
 import os
 import time
 import uuid
@@ -167,9 +168,7 @@ def test_two_backfills_and_the_watch_at_once_do_everything_once(working, hub):
 
 
 @pytest.mark.operations
-def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(
-    working, hub, record_property
-):
+def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(working, hub):
     """Cancelled as the UI does it: it stops by itself, the record is whole, then only the rest."""
     from prefect.client.schemas.objects import StateType
     from prefect.states import State
@@ -186,7 +185,7 @@ def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(
     time.sleep(2 * LATENCY_S + 1)
 
     assert state.is_cancelled()
-    record_property("stopped_after_s", took_s)
+    logging.getLogger(__name__).warning("stopped after %.1f s", took_s)
     assert took_s < STOPPED_WITHIN_S
     assert len(paid(hub)[0]) <= asked + 1  # nobody goes on fetching
     assert all(e.status is Status.INGESTED for e in entries(working, "port"))
