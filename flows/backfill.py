@@ -4,8 +4,6 @@ What is left is asked of the record, so a backfill that was cancelled, killed or
 goes on from there when it is started again, and several may overlap with each other and the watch.
 """
 
-import dataclasses
-import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,10 @@ from flows.outcome import Outcome
 from flows.parameters import EVERYTHING, STEADILY, Areas, Depot, Pace, Place, Window
 from flows.places import files_of
 from flows.planning import Quoted, quote, tell_plan
+from flows.purse import Purse
 from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__
-from railwatch.errors import OperatorError, QuotaError
 from railwatch.work import windows
 from tasks.spread import Crew
 
@@ -48,7 +46,8 @@ def backfill_area(
     dask
         Address of a Dask scheduler; by default RAILWATCH_DASK_ADDRESS, else this machine.
     """
-    return _filled(place, window, pace, _crew(pace, dask))
+    purse = Purse(pace.max_pu)
+    return _filled(place, window, pace, purse, purse.crew(dask))
 
 
 @flow(
@@ -93,43 +92,17 @@ def _all_filled(
     files: Mapping[str, Path], depot: Depot, window: Window, pace: Pace
 ) -> list[Outcome]:
     """Fill one area after another; what one spends, the next ones cannot."""
-    crew = _crew(pace)
-    spent_pu = 0.0
+    purse = Purse(pace.max_pu)
+    crew = purse.crew()
 
     def fill(area_id: str, file: Path) -> Outcome:
-        nonlocal spent_pu
-        rest = pace
-        if pace.max_pu is not None:
-            if spent_pu >= pace.max_pu:
-                raise QuotaError(f"{area_id}: max_pu: the run's {pace.max_pu:g} PU are spent")
-            rest = pace.model_copy(update={"max_pu": pace.max_pu - spent_pu})
-        done = _filled(depot.place(str(file)), window, rest, crew)
-        spent_pu += done.spent_pu
-        return done
+        purse.check(area_id)
+        return _filled(depot.place(str(file)), window, pace, purse, crew)
 
     return go_round(files, fill, occasion="backfill")
 
 
-def _filled(place: Place, window: Window, pace: Pace, crew: Crew) -> Outcome:
-    job = Job.open(place, window, max_pu=math.inf if pace.max_pu is None else pace.max_pu)
+def _filled(place: Place, window: Window, pace: Pace, purse: Purse, crew: Crew) -> Outcome:
+    job = Job.open(place, window, purse.budget)
     cut = partial(windows, months_each=pace.months_each, newest_first=pace.newest_first)
     return walk(job, crew, cut)
-
-
-def _crew(pace: Pace, dask: str | None = None) -> Crew:
-    """Hire who can keep the budget.
-
-    Raises
-    ------
-    OperatorError
-        Workers elsewhere cannot share one budget.
-    """
-    crew = Crew.configured(dask)
-    if pace.max_pu is None:
-        return crew
-    if crew.address is not None:
-        raise OperatorError(
-            f"max_pu: workers at {crew.address} cannot share one budget; leave max_pu out, or "
-            "the Dask address"
-        )
-    return dataclasses.replace(crew, together=True)

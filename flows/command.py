@@ -50,6 +50,12 @@ def _place_options(command: Command) -> Command:
                 "else this machine]",
             ),
             click.option(
+                "--max-pu",
+                type=click.FloatRange(min=0),
+                help="Sentinel Hub's processing units it may spend; then it stops, keeps and "
+                "publishes what it has.",
+            ),
+            click.option(
                 "--json", "as_json", is_flag=True, help="Print the summary as one JSON document."
             ),
         )
@@ -67,6 +73,7 @@ def run(
     start: dt.datetime | None,
     end: dt.datetime | None,
     dask: str | None,
+    max_pu: float | None,
     as_json: bool,
 ) -> None:
     """Find, count and publish what is new of an area: the whole job, on this machine.
@@ -85,7 +92,7 @@ def run(
     def watch() -> Outcome:
         from flows.watch import watch_area
 
-        return watch_area(place, window, dask)
+        return watch_area(place, window, dask, max_pu)
 
     _say(_with_prefect(job, watch), as_json=as_json)
 
@@ -106,11 +113,6 @@ def run(
     show_default=True,
     help="Months of acquisition ingested at a time.",
 )
-@click.option(
-    "--max-pu",
-    type=click.FloatRange(min=0),
-    help="Processing units it may spend; then it stops, keeps and publishes what it has.",
-)
 @click.option("--dry-run", is_flag=True, help="Say what is left to fetch and its price, no more.")
 def backfill(
     area: str,
@@ -119,10 +121,10 @@ def backfill(
     start: dt.datetime | None,
     end: dt.datetime | None,
     dask: str | None,
+    max_pu: float | None,
     as_json: bool,
     order: str,
     months_each: int,
-    max_pu: float | None,
     dry_run: bool,
 ) -> None:
     """Fetch, count and publish the past of an area, window by window, within a budget.

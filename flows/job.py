@@ -6,7 +6,6 @@ second that importing Prefect alone would take.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -22,6 +21,7 @@ from railwatch.work import Settled, code_digest, query_for, seen_digest, work_fo
 
 if TYPE_CHECKING:
     from railwatch.sources.forecast import Wanted
+    from railwatch.sources.sentinel_hub import Budget
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
     query: Query
 
     @classmethod
-    def open(cls, place: Place, window: Window, *, max_pu: float = math.inf) -> Self:
+    def open(cls, place: Place, window: Window, budget: Budget | None = None) -> Self:
         """Load the area and open store and archive; touches no network yet.
 
         Raises
@@ -44,7 +44,7 @@ class Job:
         """
         area = load_area(Path(place.area))
         store = Store.open(place.store)
-        source = _source(place, area, store, max_pu)
+        source = _source(place, area, store, budget)
         return cls(area, store, source, query_for(area, window.start, window.end))
 
     def outcome(self, found: int) -> Outcome:
@@ -121,7 +121,7 @@ class Job:
         )
 
 
-def _source(place: Place, area: Area, store: Store, max_pu: float) -> SceneSource:
+def _source(place: Place, area: Area, store: Store, budget: Budget | None) -> SceneSource:
     """Open the archive a place names, or Sentinel Hub where it names none."""
     if place.archive is not None:
         from railwatch.sources.archive import ArchiveSource
@@ -130,5 +130,5 @@ def _source(place: Place, area: Area, store: Store, max_pu: float) -> SceneSourc
     from railwatch.sources.sentinel_hub import Budget, SentinelHubSource, Spool
 
     return SentinelHubSource(
-        spool=Spool(store, area.id), sidings=area.sidings, budget=Budget(max_pu)
+        spool=Spool(store, area.id), sidings=area.sidings, budget=budget or Budget()
     )

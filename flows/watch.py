@@ -1,6 +1,7 @@
 """Watching: find what is new of areas, count it and publish. The scheduled occasion."""
 
 import datetime as dt
+from pathlib import Path
 
 from prefect import flow
 
@@ -8,10 +9,10 @@ from flows.job import Job
 from flows.outcome import Outcome
 from flows.parameters import EVERYTHING, Areas, Depot, Place, RecentDays, Window
 from flows.places import files_of
+from flows.purse import MaxPU, Purse
 from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__
-from tasks.spread import Crew
 
 
 @flow(
@@ -21,7 +22,9 @@ from tasks.spread import Crew
     version=__version__,
     persist_result=False,
 )
-def watch_area(place: Place, window: Window = EVERYTHING, dask: str | None = None) -> Outcome:
+def watch_area(
+    place: Place, window: Window = EVERYTHING, dask: str | None = None, max_pu: MaxPU = None
+) -> Outcome:
     """Find what is new of one area, count it and publish.
 
     Parameters
@@ -32,8 +35,11 @@ def watch_area(place: Place, window: Window = EVERYTHING, dask: str | None = Non
         Days of acquisition to look at; all by default.
     dask
         Address of a Dask scheduler; by default RAILWATCH_DASK_ADDRESS, else this machine.
+    max_pu
+        Processing units it may spend; by default the account's quota.
     """
-    return walk(Job.open(place, window), Crew.configured(dask))
+    purse = Purse(max_pu)
+    return walk(Job.open(place, window, purse.budget), purse.crew(dask))
 
 
 @flow(
@@ -43,7 +49,12 @@ def watch_area(place: Place, window: Window = EVERYTHING, dask: str | None = Non
     version=__version__,
     persist_result=False,
 )
-def watch(depot: Depot, areas: Areas = [], recent_days: RecentDays = 60) -> list[Outcome]:  # noqa: B006  # never changed
+def watch(
+    depot: Depot,
+    areas: Areas = [],  # noqa: B006  # never changed
+    recent_days: RecentDays = 60,
+    max_pu: MaxPU = None,
+) -> list[Outcome]:
     """Find what is new of areas, count it and publish.
 
     Parameters
@@ -55,13 +66,16 @@ def watch(depot: Depot, areas: Areas = [], recent_days: RecentDays = 60) -> list
     recent_days
         Days of acquisition to look back, so that scenes an archive lists late are found; older ones
         are a backfill's. None: all.
+    max_pu
+        Processing units all areas together may spend; by default the account's quota.
     """
     today = dt.datetime.now(dt.UTC).date()
     start = None if recent_days is None else today - dt.timedelta(days=recent_days)
-    crew = Crew.configured()
-    return go_round(
-        files_of(list(areas)),
-        lambda _, file: walk(Job.open(depot.place(str(file)), Window(start=start)), crew),
-        occasion="watch",
-        alone=True,
-    )
+    purse = Purse(max_pu)
+    crew = purse.crew()
+
+    def go(area_id: str, file: Path) -> Outcome:
+        purse.check(area_id)
+        return walk(Job.open(depot.place(str(file)), Window(start=start), purse.budget), crew)
+
+    return go_round(files_of(list(areas)), go, occasion="watch", alone=True)
