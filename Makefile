@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture live readers lock clean server deploy worker recovery infra emulated page operations
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture licences audit live readers lock clean server deploy worker recovery infra emulated page operations
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,6 +83,12 @@ torture: env  ## put faults in, each shown to have happened, and judge what came
 
 bench: env  ## measure against what a user would pick instead, judge the ratios; QUICK=1, ONLY="D I4"
 	@$(BIN)/python -m benchmarks.speed $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
+licences: env  ## write docs/licences.md: of everything the environment holds
+	@$(BIN)/python -m infra.licences > docs/licences.md.new && mv docs/licences.md.new docs/licences.md
+
+audit: env  ## ask the advisory database about every pinned package; needs the network
+	@$(BIN)/uv tool run pip-audit --requirement constraints.txt --disable-pip --no-deps
 
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub

@@ -38,9 +38,19 @@ SHOWN = 20
     is_flag=True,
     help="Make again what can be made, put aside what cannot; the next run does the rest.",
 )
+@click.option(
+    "--collect",
+    is_flag=True,
+    help="Remove objects older than a day that runs which were cut short left in the record.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def verify(
-    area: str | None, url: str, scenes: tuple[str, ...], repair: bool, as_json: bool
+    area: str | None,
+    url: str,
+    scenes: tuple[str, ...],
+    repair: bool,
+    collect: bool,
+    as_json: bool,
 ) -> None:
     """Check what a store holds against what was put there; with --scene, count again.
 
@@ -56,7 +66,18 @@ def verify(
         known = area_of(store, area)
         _say_derived([derive(store, known, scene) for scene in scenes], as_json=as_json)
         return
+    if collect:
+        _collect(store, area)
     _scan(store, area, repair=repair, as_json=as_json)
+
+
+def _collect(store: Store, area: str | None) -> None:
+    from railwatch.integrity.mend import collect
+    from railwatch.integrity.scan import areas_in
+
+    for area_id in areas_in(store) if area is None else (_id_of(area),):
+        removed = collect(store, area_id, dt.datetime.now(dt.UTC))
+        click.echo(f"{area_id}: removed {removed} leftovers", err=True)
 
 
 def _id_of(area: str) -> str:

@@ -25,6 +25,7 @@ from railwatch.publication.history import Manifest, publishing
 from railwatch.publication.parquet import Row, read_rows
 from railwatch.publication.pointer import Pointer, folder_key, manifest_key, pointer_key
 from railwatch.record import Record
+from railwatch.record.upkeep import LEAST_AGE
 from railwatch.store import Store
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,25 @@ def mend(store: Store, area_id: str, area: str | None, report: Report, now: dt.d
         aside,
         tuple(left),
     )
+
+
+def collect(store: Store, area_id: str, now: dt.datetime) -> int:
+    """Remove what runs that were cut short left in the record; returns the objects removed.
+
+    What is younger than a day stays, for it may be a writer's.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written, or somebody else is writing this area.
+    """
+    with Record.open(store, area_id, write=True) as record:
+        removed = record.upkeep().collect(now - LEAST_AGE)
+    there = set(store.list(f"records/{area_id}"))
+    seen = inventory.read(store, area_id)
+    kept = {k: d for k, d in seen.items() if kind_of(k) is not Kind.RECORD or k in there}
+    inventory.write(store, area_id, kept)
+    return removed
 
 
 def _put_aside(store: Store, keys: Iterable[str]) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ class Manifest:
     siding_set: str
     detector: str
     snapshot: str
+    taken_up: dt.datetime | None = None
+    """When a publisher last turned back to it; a collector leaves it alone for a while then."""
     complete: bool = False
     """False: being written, cut short, or being removed."""
     scenes: int = 0
@@ -64,6 +66,7 @@ class Manifest:
     def to_json(self) -> bytes:
         """Spell the manifest."""
         said = dataclasses.asdict(self) | {"published_at": utc(self.published_at)}
+        said["taken_up"] = None if self.taken_up is None else utc(self.taken_up)
         return json.dumps(said, indent=1).encode() + b"\n"
 
     @classmethod
@@ -78,6 +81,8 @@ class Manifest:
         try:
             said = json.loads(data)
             said["published_at"] = dt.datetime.fromisoformat(said["published_at"])
+            if said.get("taken_up"):
+                said["taken_up"] = dt.datetime.fromisoformat(said["taken_up"])
             said["objects"] = {
                 path: (size, sha256) for path, (size, sha256) in said["objects"].items()
             }
@@ -145,7 +150,9 @@ def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.dat
     whole = [manifest for manifest in made if manifest.complete]
     newest = {manifest.publication for manifest in whole[-retention.keep :]}
     stays = {current, *newest} | {
-        manifest.publication for manifest in made if now - manifest.published_at < retention.grace
+        manifest.publication
+        for manifest in made
+        if now - (manifest.taken_up or manifest.published_at) < retention.grace
     }
     kept = [manifest for manifest in made if manifest.publication in stays]
     dropped = [manifest for manifest in made if manifest.publication not in stays]
@@ -163,10 +170,19 @@ def publishing(area_id: str) -> str:
 
 
 def _remove(store: Store, manifest: Manifest) -> int:
-    """Remove one folder; its manifest is incomplete while that lasts, and goes last."""
+    """Remove one folder; its manifest is incomplete while that lasts, and goes last.
+
+    A publisher that turned back to it meanwhile has written its manifest anew: then it stays.
+    """
     if manifest.complete:
-        removing = dataclasses.replace(manifest, complete=False)
-        store.put(manifest.key, removing.to_json(), content_type=JSON)
+        try:
+            seen = store.read(manifest.key)
+        except KeyError:
+            return 0
+        removing = dataclasses.replace(manifest, complete=False).to_json()
+        same = seen.data == manifest.to_json()
+        if not same or not store.put_if_match(manifest.key, removing, seen.etag, content_type=JSON):
+            return 0
     folder = folder_key(manifest.area_id, manifest.publication).rstrip("/")
     removed = 0
     for key in list(store.list(folder)):

@@ -152,7 +152,7 @@ def publish_content(
         if current is not None and current.publication == content.id:
             log.info("%s: publication %s is current, nothing to write", area, content.id)
             return Publication(content.id, area, current.published_at, False, 0, 0)
-        manifest = _complete(store, area, content.id)
+        manifest = _taken_back(store, area, content.id, now, retention)
         if manifest is None:
             rows = count_rows(content, now, _rows_before(store, current) or previous)
             manifest = _fill(upload, content, now, rows, current)
@@ -176,6 +176,35 @@ def _seen(store: Store, area_id: str) -> Stored | None:
         return store.read(pointer_key(area_id))
     except KeyError:
         return None
+
+
+def _taken_back(
+    store: Store, area_id: str, publication: str, now: dt.datetime, retention: Retention
+) -> Manifest | None:
+    """Take up a folder that was filled before, so that no collector removes it any more.
+
+    One that was filled a moment ago, by a publisher that was killed before it could switch, is too
+    young to be collected and stays as it is.
+
+    Raises
+    ------
+    TransientError
+        A collector has just begun to remove it.
+    """
+    key = manifest_key(area_id, publication)
+    try:
+        seen = store.read(key)
+    except KeyError:
+        return None
+    manifest = Manifest.from_json(key, seen.data)
+    if not manifest.complete:
+        return None
+    if now - manifest.published_at < retention.grace / 2:
+        return manifest
+    again = dataclasses.replace(manifest, taken_up=now)
+    if not store.put_if_match(key, again.to_json(), seen.etag, content_type=JSON):
+        raise TransientError(f"{key}: is being collected; publish again")
+    return again
 
 
 def _complete(store: Store, area_id: str, publication: str) -> Manifest | None:

@@ -142,7 +142,7 @@ class Upkeep:
         ValueError
             `older_than` is younger than `LEAST_AGE`.
         """
-        if dt.datetime.now(dt.UTC) - older_than < LEAST_AGE:
+        if dt.datetime.now(dt.UTC) - older_than < LEAST_AGE - dt.timedelta(minutes=1):
             raise ValueError(f"objects younger than {LEAST_AGE} may be a writer's: {older_than}")
         with translating("collect"):
             done = self._writer().garbage_collect(older_than)
