@@ -80,6 +80,8 @@ def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
     slots = {scene_id: finding.slot for scene_id, finding in index(store, path).items()}
     chunks: dict[str, bytes] = {}
     rows: dict[int, tuple[str, ...]] = {}
+    made: dict[str, str] = {}
+    """Places of layouts met before: thousands of scenes share one."""
     for detection in detections:
         slot = slots.setdefault(detection.scene_id, len(slots))
         places: dict[str, str | None] = {"occupancy": None, "strips": None}
@@ -88,7 +90,10 @@ def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
             ("strips", evidence.packed_strips(detection.strips)),
         ):
             if packed is not None:
-                place = evidence.ensure(store, f"{path}/{kind}", packed)
+                layout = f"{kind}/{packed.digest}"
+                if layout not in made:
+                    made[layout] = evidence.ensure(store, f"{path}/{kind}", packed)
+                place = made[layout]
                 chunks |= [evidence.encoded(place, slot, packed)]
                 places[kind] = place
         said: dict[str, Any] = {
