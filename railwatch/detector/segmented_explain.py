@@ -27,14 +27,15 @@ READINGS: tuple[tuple[float, float], ...] = (
     (0.0, -1.0),
 )
 """What is added to the log odds of a roof and of a gap, in units of `_SHARED`; plain first."""
-DRAWS = 40
+DRAWS = 20
 """Explanations drawn a siding and reading."""
-_SHARED = (0.6, 0.6)
+_SHARED = (1.2, 0.6)
 """Standard deviation of what all sidings of a scene share."""
 _TEMPER = 0.25
 """Share of the network's log odds that is new from cell to cell: its answers overlap."""
-_DOUBT = 0.0
-"""Taken off a roof's log odds a cell."""
+_DOUBT = 2.0
+"""Taken off a roof's log odds a cell: shadow, stains and noise of a car's size are commoner than in
+the lessons (docs/method/class-a.md)."""
 _GAP_TEMPER = 0.8
 """The same for a gap against the roofs around it, which only a few cells tell."""
 _PRIOR = np.log([0.36, 0.35, 0.05, 0.24])[:, None]

@@ -38,10 +38,10 @@ _BEND_COST = 0.25
 """Cost of a chunk lying one offset step from its siding's own error, log units."""
 _STEP_COST = 1.0
 """Cost of bending by one offset step between chunks, log units."""
-_EFFECTIVE_CHUNKS = 5.0
+_EFFECTIVE_CHUNKS = 10.0
 """A siding says no more than so many chunks: an occupied or overgrown track shows more, or less,
 clearly all along, which must not outweigh how well sidings are drawn."""
-_MOST_STORED = 10.0
+_MOST_STORED = 20.0
 """Log units that cars of one siding may add."""
 _CROWD_COST = 3.0
 """Log units a chunk and metre."""
