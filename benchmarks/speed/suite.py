@@ -214,7 +214,7 @@ class Suite:
 
     def large(self) -> None:
         """I4: the corridor of a siding out of a sharp scene."""
-        made = workload.vhr(self.build / "bench", side=4096 if self.quick else 8192)
+        made = workload.vhr(self.build / "bench", side=8192)
         file = next(made.stacked.rglob("*.tif"))
         contest = self.hold(
             "I4",
@@ -385,6 +385,17 @@ class Suite:
         yield "P", self.parallel
         yield "F", self.new_scene
         yield "I5", self.pipeline
+
+    def recall(self, said: str) -> None:
+        """Take over what an earlier job measured; what is measured again replaces it."""
+        kept = json.loads(said)
+        self.verdicts = [Verdict(**one) for one in kept["verdicts"]]
+        self.contests = {name: Contest(name, **one) for name, one in kept["contests"].items()}
+        self.curves, self.facts = kept["curves"], kept["facts"]
+
+    def settle(self) -> None:
+        """Keep the newest verdict of each name."""
+        self.verdicts = list({one.name: one for one in self.verdicts}.values())
 
     def kept(self) -> str:
         """All that was measured, as JSON."""
