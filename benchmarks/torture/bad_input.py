@@ -419,6 +419,7 @@ def spoilt_scene(case: SceneCase, folder: Path) -> tuple[str, str, int]:
     item = next(home.glob("*.json"))
     document = json.loads(item.read_text())
     document["assets"]["vv"]["href"] = "own.tif"
+    del document["assets"]["vh"]  # or the scene would be kept for its other band
     item.write_text(json.dumps(document))
     case.spoil(yard, own)
     walk_yard(yard, str(folder / "store"))
