@@ -24,7 +24,7 @@ LATENCY_S = 0.25
 """Of the emulated service: a scene of one request takes at least so long."""
 
 STOPPED_WITHIN_S = 30.0
-"""Prefect's own grace before it kills; 4-6 s on a quiet machine (docs/operators.md)."""
+"""Prefect's own grace before it kills; what it took is logged (`pytest -rP`)."""
 
 SIDINGS = {
     "yard": [[130.617, 42.4135], [130.629, 42.4155]],
@@ -173,6 +173,8 @@ def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(workin
     from prefect.client.schemas.objects import StateType
     from prefect.states import State
 
+    # The watch pays for the same rectangles on behalf of the other place: let it be done.
+    wait_for(lambda: len(entries(working, "yard")) == SCENES)
     before = len(paid(hub)[0])
     run = working.start("backfill/operator", areas=["port"], pace={"months_each": 1})
     wait_for(lambda: len(paid(hub)[0]) >= before + 6)
