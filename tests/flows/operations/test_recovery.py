@@ -173,7 +173,7 @@ def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working
 
         struck = strike(victim, operated, cluster)
         state = operated.ended(run, 600)
-        until(lambda: not held_slots(operated), 60)
+        until(lambda: not held_slots(operated), RELEASED_WITHIN_S)
         took_s = time.monotonic() - struck
 
         again = operated.ended(
