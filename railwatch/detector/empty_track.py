@@ -35,6 +35,9 @@ LEAK_RIDGE = 0.01
 """Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
 QUIET_SHARE = 0.85
 """Largest share of places and dates taken for empty when the noise is scaled."""
+QUIETEST = 0.5
+"""Share of the places and dates believed empty whose noise is measured."""
+QUIET_STEPS = 4
 REPEAT_CELLS = 20
 """Lags over which noise along the track is followed."""
 PROFILE_CELLS = 8.0
@@ -362,7 +365,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     leak = _leak(residual, land, told, plain)
     residual = residual - np.einsum("jds,tbjs->tbds", leak, land)
     residual = np.nan_to_num(residual - _cross_profile(residual, weight)[..., None])
-    band_noise, offset_noise = _separable(residual, weight)
+    band_noise, offset_noise = _noise(residual, weight)
     white = _whitened(residual, band_noise, offset_noise)
     excess = _excess((white**2).mean(axis=(1, 2))[seen], float(weight[seen].mean()))
     band_noise, white = band_noise * excess, white / np.sqrt(excess)
@@ -391,6 +394,31 @@ def _shrunk(mean: F64, shared: F64, residual: F64, weight: F64, dates: F64) -> F
     kappa = np.clip(over_time / max(along, 1e-12), 0.05, 8.0)
     trust = dates / (dates + kappa)
     return np.asarray(trust * mean + (1.0 - trust) * shared)
+
+
+def _noise(residual: F64, weight: F64) -> tuple[F64, F64]:
+    """Noise covariance from the quietest of the places believed empty, by concentration steps.
+
+    Trains that are believed empty would make themselves part of the noise and so stay hidden for
+    good: on a busy track in winter the look's own dates hold some. The scale is put right later
+    (`_excess`), here only the shape counts.
+    """
+    believed = weight > 0.2
+    energy = (residual / (_scale(residual) + 1e-4)) ** 2
+    kept = weight
+    for step in range(QUIET_STEPS):
+        typical = _along(energy.mean(axis=(1, 2)))
+        level = np.quantile(typical[believed], QUIETEST) if believed.any() else np.inf
+        kept = np.where(typical <= level, weight, 0.0)
+        between, across = _separable(residual, kept)
+        if step < QUIET_STEPS - 1:
+            energy = _whitened(residual, between, across) ** 2
+    return between, across
+
+
+def _scale(residual: F64) -> F64:
+    """Robust standard deviation over dates and places: (band, offset, 1)."""
+    return np.asarray(1.48 * np.median(np.abs(residual), axis=(0, 3))[..., None])
 
 
 def _separable(residual: F64, weight: F64) -> tuple[F64, F64]:

@@ -30,6 +30,10 @@ F64 = npt.NDArray[np.float64]
 KINDS_AT_MOST = 48
 SHADOW_AT_MOST_M = 9.0
 """Shadow of a 3.7 m car at 22 degrees of sun, midwinter at 42 N (method.md 2.3 step 6), metres."""
+HEIGHTS_M = (2.6, 3.4, 3.8, 4.4)
+"""Heights of what throws shadows, a quarter of the cars each (method.md 3.1), metres."""
+SHADOW_DEPTH_SD = 0.2
+"""Spread of how dark a shadow is against the expected."""
 STANDOUT = np.array([1.0, 0.4])
 """How strongly cars stand out from ballast, against the spread over all materials: as any material
 does, or as one like it. A third part, cars that hardly differ, made blotches of wet ballast into
@@ -85,28 +89,50 @@ class Scorer:
         """Likelihoods under one sun."""
         channel, variance, mean, across = self._whiten
         dark = channel @ (-self._ballast * (1.0 - shade(self.bands)))
+        one = np.ones(len(channel))
         kinds = []
         for k in range(int(np.max(self.kind)) + 1):
             cell = int(np.flatnonzero(self.kind == k)[0])
             lanes = self.block.lane_offset[:, cell, None]
-            d = self.block.offset[None, :]
-            roof = smeared(d, lanes - 0.5 * WIDTH_M, lanes + 0.5 * WIDTH_M, self.sigma_m)
-            reach = shadow_reach_m(
-                self.block.heading[cell : cell + 1], sun.azimuth_deg, sun.elevation_deg
+            roof = smeared(
+                self.block.offset[None, :],
+                lanes - 0.5 * WIDTH_M,
+                lanes + 0.5 * WIDTH_M,
+                self.sigma_m,
             )
-            low, high = shadow_span(lanes, reach)
-            shadow = smeared(d, low, high, self.sigma_m)
-            g, dim = roof @ across.T, shadow @ across.T
+            usual, varies = self._shadows(lanes, float(self.block.heading[cell]), sun)
+            g, dim, way = roof @ across.T, usual @ across.T, varies @ across.T
+            signs = np.abs(dark)[:, None, None] * way[None]
             kinds.append(
                 Footprint(
-                    np.repeat(g[None], len(channel), axis=0),
+                    np.stack([np.repeat(g[None], len(channel), axis=0), signs], axis=2),
                     np.stack(
                         [c * mean[:, None, None] * g + dark[:, None, None] * dim for c in STANDOUT]
                     ),
-                    np.square(STANDOUT)[:, None] * variance,
+                    np.stack([np.column_stack([c**2 * variance, one]) for c in STANDOUT]),
                 )
             )
         return SubsetModel(kinds, STANDOUT_WEIGHT)
+
+    def _shadows(self, lanes: F64, heading: float, sun: Sun) -> tuple[F64, F64]:
+        """Give the expected shadow of each lane and the way it mostly varies: two (lane, offset).
+
+        Cars are from 1.4 to 4.8 m tall and ground is lit by more or less sky, so both how far the
+        shadow reaches and how deep it is vary; in winter by more than all noise.
+        """
+        each = []
+        for height in HEIGHTS_M:
+            reach = shadow_reach_m(
+                np.array([heading]), sun.azimuth_deg, sun.elevation_deg, height_m=height
+            )
+            low, high = shadow_span(lanes, reach)
+            full = smeared(self.block.offset[None, :], low, high, self.sigma_m)
+            each += [(1.0 + SHADOW_DEPTH_SD * z) * full for z in (-1.0, 1.0)]
+        drawn = np.stack(each)
+        usual = drawn.mean(axis=0)
+        left = (drawn - usual).transpose(1, 0, 2)
+        _, size, ways = np.linalg.svd(left, full_matrices=False)
+        return usual, size[:, :1] / np.sqrt(len(drawn)) * ways[:, 0]
 
     def score(
         self,

@@ -141,21 +141,25 @@ def reference_from(
     best = max(stack, key=lambda image: float(np.isfinite(image[0]).mean()))
     reference = Reference(best, corridor.outside, gsd_m)
     if len(stack) >= 3 and reference.textured:
-        moved = []
-        for image in stack:
-            found = register(image, np.isfinite(image[0]), reference)
-            if found is not None:
-                step = (-found.dy_m / gsd_m, found.dx_m / gsd_m)
-                moved.append(
-                    [
-                        ndimage.shift(band, (-step[0], -step[1]), order=1, cval=np.nan)
-                        for band in image
-                    ]
-                )
-        if len(moved) >= 3:
+        found = [register(image, np.isfinite(image[0]), reference) for image in stack]
+        placed = [(i, f) for i, f in zip(stack, found, strict=True) if f is not None]
+        if len(placed) >= 3:
+            # One scene may lie a pixel off the ground; their mean lies nearer than any.
+            east = float(np.mean([f.dx_m for _, f in placed]))
+            north = float(np.mean([f.dy_m for _, f in placed]))
+            moved = [
+                _moved(image, (f.dx_m - east) / gsd_m, (f.dy_m - north) / gsd_m)
+                for image, f in placed
+            ]
             centre = _nanmedian(np.asarray(moved, dtype=np.float32))
             reference = Reference(centre, corridor.outside, gsd_m)
     return tuple(common), reference
+
+
+def _moved(image: F32, east_px: float, north_px: float) -> F32:
+    """Image, (band, y, x), that shows the ground this far west and south of where it lay."""
+    shifts = (north_px, -east_px)
+    return np.stack([ndimage.shift(band, shifts, order=1, cval=np.nan) for band in image])
 
 
 def _nanmedian(stack: F32) -> F32:

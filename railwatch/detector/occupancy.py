@@ -8,13 +8,14 @@ dark cars count alike and only their energy, cross-track place and shadow speak.
 
 For one spectral channel, residual r, whitened by the noise of the empty track, is under subset S
 
-    r ~ sum_j w_j N(sum_{k in S} h_jk,  I + lambda_j * sum_{k in S} g_k g_k^T)
+    r ~ sum_j w_j N(sum_{k in S} h_jk,  I + sum_{k in S} sum_m lambda_jm g_km g_km^T)
 
 a mixture over how strongly cars stand out (rust on brown ballast hardly does, a white tank does),
-with g_k the whitened cross-track footprint of track k and h_k its expected signal (mean contrast
-and shadow). The likelihood needs only inner products with g and h, so a cell costs a few thousand
-flops even for 64 subsets. Ghahramani & Jordan, Factorial Hidden Markov Models (1997), is the model;
-the marginalised contrast is the usual Gaussian linear model.
+with g_km the whitened ways in which a covered track k may differ (its roof's contrast, how far and
+deep its shadow falls) and h_k its expected signal. The likelihood needs only inner products with g
+and h, so a cell costs a few thousand flops even for 64 subsets. Ghahramani & Jordan, Factorial
+Hidden Markov Models (1997), is the model; the marginalised contrast is the usual Gaussian linear
+model.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ class Footprint:
     """What a covered track adds at one kind of cross-section, in whitened units."""
 
     g: F64
-    """(channel, track, offset): footprint of a unit contrast."""
+    """(channel, track, way, offset): ways in which the signal of a covered track varies."""
     h: F64
     """(component, channel, track, offset): expected signal of a covered track."""
     variance: F64
-    """(component, channel): variance of the contrast around its mean."""
+    """(component, channel, way): variance along each way around the expected signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +103,57 @@ def _solve_spd(a: F64, n: int, out: F64) -> float:  # pragma: no cover - compile
 
 
 @nb.njit(cache=True)
+def _inner(a: F64, b: F64) -> F64:  # pragma: no cover - compiled
+    """Inner products over offsets of (row, offset) with (column, offset)."""
+    out = np.zeros((a.shape[0], b.shape[0]))
+    for i in range(a.shape[0]):
+        for j in range(b.shape[0]):
+            for d in range(a.shape[1]):
+                out[i, j] += a[i, d] * b[j, d]
+    return out
+
+
+@nb.njit(cache=True)
 def _subset_tables(
-    g: F64, h: F64, variance: F64, inverse: F64, shift: F64, constant: F64
+    g: F64, h: F64, spread: F64, inverse: F64, shift: F64, constant: F64
 ) -> None:  # pragma: no cover - compiled
-    """Fill what the likelihood of each subset needs besides the data; see `subset_loglik`."""
-    channels, tracks, offsets = g.shape
+    """Fill what the likelihood of each subset needs besides the data; see `_component_loglik`.
+
+    g is (channel, column, offset) with a track's ways in neighbouring columns, spread the standard
+    deviation (channel, column).
+    """
+    channels, columns, _ = g.shape
+    ways = columns // h.shape[1]
+    column = np.zeros(columns, dtype=np.int64)
+    a, small = np.zeros((columns, columns)), np.zeros((columns, columns))
     for b in range(channels):
-        gram = np.zeros((tracks, tracks))
-        cross = np.zeros((tracks, tracks))
-        power = np.zeros((tracks, tracks))
-        for i in range(tracks):
-            for j in range(tracks):
-                for d in range(offsets):
-                    gram[i, j] += g[b, i, d] * g[b, j, d]
-                    cross[i, j] += g[b, i, d] * h[b, j, d]
-                    power[i, j] += h[b, i, d] * h[b, j, d]
-        member = np.zeros(tracks, dtype=np.int64)
-        a = np.zeros((tracks, tracks))
-        small = np.zeros((tracks, tracks))
-        for subset in range(1 << tracks):
+        scaled = g[b] * spread[b].reshape(-1, 1)
+        gram, cross, power = _inner(scaled, scaled), _inner(g[b], h[b]), _inner(h[b], h[b])
+        for subset in range(1 << h.shape[1]):
             n = 0
-            for k in range(tracks):
-                if subset >> k & 1:
-                    member[n] = k
+            for c in range(columns):
+                if subset >> (c // ways) & 1:
+                    column[n] = c
                     n += 1
-            hh = 0.0
+            mean = 0.0
             for i in range(n):
-                total = 0.0
                 for j in range(n):
-                    a[i, j] = variance[b] * gram[member[i], member[j]] + (1.0 if i == j else 0.0)
-                    total += cross[member[i], member[j]]
-                    hh += power[member[i], member[j]]
-                shift[b, subset, member[i]] = total
+                    a[i, j] = gram[column[i], column[j]] + (1.0 if i == j else 0.0)
+                    if column[i] % ways + column[j] % ways == 0:
+                        mean += power[column[i] // ways, column[j] // ways]
+                    if column[j] % ways == 0:
+                        shift[b, subset, column[i]] += cross[column[i], column[j] // ways]
             logdet = _solve_spd(a, n, small) if n > 0 else 0.0
             for i in range(n):
                 for j in range(n):
-                    inverse[b, subset, member[i], member[j]] = variance[b] * small[i, j]
-            constant[b, subset] = logdet + hh
+                    both = spread[b, column[i]] * spread[b, column[j]]
+                    inverse[b, subset, column[i], column[j]] = both * small[i, j]
+            constant[b, subset] = logdet + mean
 
 
 @nb.njit(cache=True)
 def _project(r: F64, onto: F64, out: F64) -> None:  # pragma: no cover - compiled
-    """Inner products of a residual (channel, offset) with (channel, track, offset) footprints."""
+    """Inner products of a residual (channel, offset) with (channel, column, offset) vectors."""
     for b in range(onto.shape[0]):
         for k in range(onto.shape[1]):
             total = 0.0
@@ -157,18 +167,19 @@ def _component_loglik(
     u: F64, w: F64, subset: int, inverse: F64, shift: F64, constant: F64
 ) -> float:  # pragma: no cover - compiled
     """Log likelihood ratio of one subset in one channel, from inner products with the residual."""
-    tracks = u.shape[0]
+    columns, tracks = u.shape[0], w.shape[0]
+    ways = columns // tracks
     linear, quad = 0.0, 0.0
     for i in range(tracks):
         if subset >> i & 1:
             linear += w[i]
-            for j in range(tracks):
-                if subset >> j & 1:
-                    quad += (
-                        (u[i] - shift[subset, i])
-                        * inverse[subset, i, j]
-                        * (u[j] - shift[subset, j])
-                    )
+            for m in range(i * ways, (i + 1) * ways):
+                part = 0.0
+                for j in range(tracks):
+                    if subset >> j & 1:
+                        for n in range(j * ways, (j + 1) * ways):
+                            part += inverse[subset, m, n] * (u[n] - shift[subset, n])
+                quad += part * (u[m] - shift[subset, m])
     return float(linear + 0.5 * (quad - constant[subset]))
 
 
@@ -188,8 +199,8 @@ def _subset_loglik(
 ) -> None:  # pragma: no cover - compiled
     """Log likelihood of each subset at each cell, against the empty one: out (cell, subset)."""
     cells, channels, _ = r.shape
-    tracks, parts, subsets = g.shape[2], len(weight), out.shape[1]
-    u = np.zeros((channels, tracks))
+    tracks, parts, subsets = h.shape[3], len(weight), out.shape[1]
+    u = np.zeros((channels, g.shape[2]))
     w = np.zeros((parts, channels, tracks))
     for s in range(cells):
         c = kind[s]
@@ -349,23 +360,24 @@ class SubsetModel:
 
     def __init__(self, kinds: list[Footprint], weight: F64) -> None:
         """Take footprints, and the (component,) weights of how strongly cars stand out."""
-        channels, tracks, _ = kinds[0].g.shape
+        channels, tracks, ways, offsets = kinds[0].g.shape
         if tracks > MAX_TRACKS:
             raise ValueError(f"{tracks} tracks in one block; cut it to at most {MAX_TRACKS}")
         shape = (len(kinds), len(weight), channels, 1 << tracks)
         self.tracks = tracks
         self._weight = weight
-        self._g = np.stack([kind.g for kind in kinds])
+        columns = tracks * ways
+        self._g = np.stack([kind.g.reshape(channels, columns, offsets) for kind in kinds])
         self._h = np.stack([kind.h for kind in kinds])
-        self._inverse = np.zeros((*shape, tracks, tracks))
-        self._shift = np.zeros((*shape, tracks))
+        self._inverse = np.zeros((*shape, columns, columns))
+        self._shift = np.zeros((*shape, columns))
         self._constant = np.zeros(shape)
         for c, kind in enumerate(kinds):
             for j in range(len(weight)):
                 _subset_tables(
-                    kind.g,
+                    self._g[c],
                     kind.h[j],
-                    kind.variance[j],
+                    np.tile(np.sqrt(kind.variance[j]), tracks),
                     self._inverse[c, j],
                     self._shift[c, j],
                     self._constant[c, j],

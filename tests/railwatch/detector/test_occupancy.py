@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 
 from railwatch.detector.occupancy import Dynamics, Footprint, SubsetModel, infer
 
-TRACKS, CHANNELS, OFFSETS = 3, 2, 5
+TRACKS, CHANNELS, OFFSETS, WAYS = 3, 2, 5, 2
 WEIGHT = np.array([0.7, 0.3])
 
 
@@ -16,9 +16,9 @@ WEIGHT = np.array([0.7, 0.3])
 def footprint():
     rng = np.random.default_rng(3)
     return Footprint(
-        rng.normal(size=(CHANNELS, TRACKS, OFFSETS)),
+        rng.normal(size=(CHANNELS, TRACKS, WAYS, OFFSETS)),
         rng.normal(size=(2, CHANNELS, TRACKS, OFFSETS)),
-        np.array([[0.7, 2.0], [0.1, 0.4]]),
+        np.array([[[0.7, 0.2], [2.0, 0.5]], [[0.1, 0.2], [0.4, 0.5]]]),
     )
 
 
@@ -33,11 +33,10 @@ def dense_loglik(footprint, r, subset):
     for j, weight in enumerate(WEIGHT):
         total = np.log(weight)
         for b in range(CHANNELS):
-            g = footprint.g[b, on]
+            g = footprint.g[b, on].reshape(-1, OFFSETS)
+            spread = np.tile(footprint.variance[j, b], len(on))
             mean = footprint.h[j, b, on].sum(axis=0)
-            covered = multivariate_normal(
-                mean, np.eye(OFFSETS) + footprint.variance[j, b] * g.T @ g
-            )
+            covered = multivariate_normal(mean, np.eye(OFFSETS) + g.T @ (spread[:, None] * g))
             bare = multivariate_normal(np.zeros(OFFSETS), np.eye(OFFSETS))
             total += covered.logpdf(r[b]) - bare.logpdf(r[b])
         each.append(total)
