@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,8 @@ def _run(chosen: list[Stratum], seed: int, asked: argparse.Namespace) -> Iterato
     work = partial(_try, quick=asked.quick, counter=asked.counter)
     with (
         Progress(console=Console(stderr=True)) as progress,
-        ProcessPoolExecutor(asked.workers) as pool,
+        # A fork would copy Icechunk's threads, which then wait for ever.
+        ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool,
     ):
         bar = progress.add_task("sites", total=len(jobs))
         waiting = [pool.submit(work, stratum, number) for stratum, number in jobs]
