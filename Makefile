@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture licences audit live readers lock clean server deploy worker recovery infra emulated page operations
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture licences audit live readers lock clean server deploy worker recovery infra emulated page operations kills
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operati
 
 worker: env  ## run what the server schedules, on this machine
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/prefect worker start --pool railwatch --type process
+
+kills: env  ## kill -9 of `railwatch run` at ten random moments, then the same published bytes
+	@RAILWATCH_KILLS=10 $(BIN)/python -m pytest -q -s tests/flows/test_kill.py
 
 operations: env  ## the tests of operation that take minutes: cancel, suspend, audit, PostgreSQL, one kill -9
 	@RAILWATCH_OPERATIONS=1 $(BIN)/python -m pytest -q tests/flows/operations

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from railwatch.count import FACILITY, QUANTILE_LEVELS, Car, Count
+from railwatch.count import FACILITY, QUANTILE_LEVELS, Car, Count, ResolutionClass
 from railwatch.series import RecordStatus, assess
 from railwatch.testing.evaluation.answer import Answer, Counter
 from railwatch.testing.evaluation.bound import bound
@@ -55,10 +55,11 @@ def compare(site: Site, answer: Answer) -> Trial:
         for count in answer.counts
         if count.scene_id in order
     ]
+    shown = site.stratum.resolution_class is ResolutionClass.A
     cars = [
         _matched(site, scene, siding.id, answer.cars[scene.scene_id])
         for scene in site.truth.scenes
-        if scene.scene_id in answer.cars
+        if shown and scene.scene_id in answer.cars
         for siding in site.place.sidings
     ]
     claims = _claims(site, answer.counts)
