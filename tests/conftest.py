@@ -110,9 +110,13 @@ def public_store(object_storage):
     return opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium of this machine, headless."""
+    """Chromium of this machine, headless.
+
+    Not for the session: as long as it runs, its event loop is this thread's, and Prefect and V8
+    behave as in a coroutine.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")

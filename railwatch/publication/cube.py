@@ -315,12 +315,17 @@ class _Shapes:
 
     @classmethod
     def of(cls, content: Content, used: Sequence[Listed]) -> _Shapes:
-        """Look at the first scene that shows each siding: cells do not change within a cube."""
+        """Look at the first scene that shows each siding, and at every scene of class A.
+
+        Cells do not change within a cube, but for class A, whose scenes are each moved along the
+        tracks by what they show.
+        """
         inside = {row.item_id for row in used}
-        first: dict[str, str] = {}
+        first: dict[tuple[str, str], str] = {}
         for count in content.counts:
             if count.scene_id in inside and count.occupied_m is not None:
-                first.setdefault(count.siding_id, count.scene_id)
+                sharp = count.resolution_class is ResolutionClass.A
+                first.setdefault((count.siding_id, sharp * count.scene_id), count.scene_id)
         chainage: dict[str, npt.NDArray[np.float32]] = {}
         bands: dict[str, None] = {}
         offset = np.empty(0, np.float32)
