@@ -404,8 +404,8 @@ def _noise(residual: F64, weight: F64) -> tuple[F64, F64]:
     (`_excess`), here only the shape counts.
     """
     believed = weight > 0.2
-    energy = (residual / (_scale(residual) + 1e-4)) ** 2
-    kept = weight
+    scale = 1.48 * np.median(np.abs(residual), axis=(0, 3))[..., None]
+    energy = (residual / (scale + 1e-4)) ** 2
     for step in range(QUIET_STEPS):
         typical = _along(energy.mean(axis=(1, 2)))
         level = np.quantile(typical[believed], QUIETEST) if believed.any() else np.inf
@@ -414,11 +414,6 @@ def _noise(residual: F64, weight: F64) -> tuple[F64, F64]:
         if step < QUIET_STEPS - 1:
             energy = _whitened(residual, between, across) ** 2
     return between, across
-
-
-def _scale(residual: F64) -> F64:
-    """Robust standard deviation over dates and places: (band, offset, 1)."""
-    return np.asarray(1.48 * np.median(np.abs(residual), axis=(0, 3))[..., None])
 
 
 def _separable(residual: F64, weight: F64) -> tuple[F64, F64]:
