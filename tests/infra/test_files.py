@@ -123,6 +123,7 @@ def test_a_reader_can_read_only_what_is_published():
     assert objects == [
         "arn:aws:s3:::BUCKET/PREFIX/areas/*",
         "arn:aws:s3:::BUCKET/PREFIX/catalog.json",
+        "arn:aws:s3:::BUCKET/PREFIX/index.html",
     ]
 
 
