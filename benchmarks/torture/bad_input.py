@@ -219,9 +219,9 @@ def geometry_cases() -> Iterator[Case]:
     file = ("yard.sidings.geojson",)
     far = {"type": "LineString", "coordinates": [[131.61, 42.42], [131.614, 42.421]]}
     two = sidings()
-    two["features"].append({"type": "Feature", "properties": {"id": "far"}, "geometry": far})  # type: ignore[index]
+    two["features"].append({"type": "Feature", "properties": {"id": "far"}, "geometry": far})
     same = sidings()
-    same["features"].append({**same["features"][0], "properties": {"id": "EAST"}})  # type: ignore[index]
+    same["features"].append({**same["features"][0], "properties": {"id": "EAST"}})
     crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
     for row, name, said, says in (
         (25, "swapped", _line([42.42, 130.61], [42.43, 130.62]), ("swapped", "[longitude, lat")),
