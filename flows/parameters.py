@@ -23,17 +23,14 @@ from flows.places import known
 URL_WITHOUT_CREDENTIALS = r"^[^@?#]+$"
 
 
-class Place(BaseModel):
-    """Where scenes come from and counts go to."""
+class Depot(BaseModel):
+    """Where scenes come from and counts go to, for all areas of a run."""
 
     # A URL that is refused may be refused for the secret in it, which no message may repeat.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    area: str = Field(
-        title="Area file",
-        description="YAML file of the area, as flow runs see it, e.g. infra/areas/tumangang.yaml",
-        min_length=1,
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, title="Store and archive"
     )
+
     store: str = Field(
         description="Folder or s3://bucket/prefix that holds records and publications",
         pattern=URL_WITHOUT_CREDENTIALS,
@@ -45,6 +42,22 @@ class Place(BaseModel):
             "account from the environment of the flow run"
         ),
         pattern=URL_WITHOUT_CREDENTIALS,
+    )
+
+    def place(self, area_file: str) -> "Place":
+        """Give the place of one area."""
+        return Place(area=area_file, store=self.store, archive=self.archive)
+
+
+class Place(Depot):
+    """One area, and where its scenes come from and its counts go to."""
+
+    model_config = ConfigDict(title="Place")
+
+    area: str = Field(
+        title="Area file",
+        description="YAML file of the area, as flow runs see it, e.g. infra/areas/tumangang.yaml",
+        min_length=1,
     )
 
 
@@ -81,27 +94,15 @@ RecentDays = Annotated[
 ]
 
 
-class Depot(BaseModel):
-    """Where scenes come from and counts go to, for all areas of a run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, title="Store and archive")
-
-    store: str = Field(
-        description="Folder or s3://bucket/prefix that holds records and publications",
-        pattern=URL_WITHOUT_CREDENTIALS,
-    )
-    archive: str | None = Field(
-        default=None,
-        description=(
-            "Folder or bucket of STAC Items with GeoTIFF assets; empty: Sentinel Hub, with the "
-            "account from the environment of the flow run"
-        ),
-        pattern=URL_WITHOUT_CREDENTIALS,
-    )
-
-    def place(self, area_file: str) -> Place:
-        """Give the place of one area."""
-        return Place(area=area_file, store=self.store, archive=self.archive)
+MaxPU = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        title="Processing units",
+        description="Processing units it may spend; empty: the account's quota",
+    ),
+]
+"""Parameter of every flow that may pay."""
 
 
 class Window(BaseModel):
@@ -134,9 +135,7 @@ class Pace(BaseModel):
     months_each: int = Field(
         default=6, ge=1, le=120, description="Months of acquisition ingested at a time"
     )
-    max_pu: float | None = Field(
-        default=None, ge=0, description="Processing units it may spend; empty: the account's quota"
-    )
+    max_pu: MaxPU = None
     dry_run: bool = Field(
         default=False, description="Say what is left to fetch and its price, and do nothing"
     )

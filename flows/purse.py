@@ -6,23 +6,10 @@ well. That holds within this process only; workers elsewhere cannot share it.
 
 import dataclasses
 import math
-from typing import Annotated
-
-from pydantic import Field
 
 from railwatch.errors import OperatorError, QuotaError
 from railwatch.sources.sentinel_hub import Budget
 from tasks.spread import Crew
-
-MaxPU = Annotated[
-    float | None,
-    Field(
-        ge=0,
-        title="Processing units",
-        description="Processing units it may spend; empty: the account's quota",
-    ),
-]
-"""Parameter of every flow that may pay."""
 
 
 class Purse:

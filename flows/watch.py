@@ -7,9 +7,9 @@ from prefect import flow
 
 from flows.job import Job
 from flows.outcome import Outcome
-from flows.parameters import EVERYTHING, Areas, Depot, Place, RecentDays, Window
+from flows.parameters import EVERYTHING, Areas, Depot, MaxPU, Place, RecentDays, Window
 from flows.places import files_of
-from flows.purse import MaxPU, Purse
+from flows.purse import Purse
 from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__

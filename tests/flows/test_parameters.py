@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from pydantic import ValidationError
 
-from flows.parameters import Place, Window
+from flows.parameters import Depot, Place, Window
 
 
 def test_a_window_that_ends_before_it_starts_is_refused():
@@ -19,11 +19,15 @@ def test_one_day_is_a_window():
     Window(start=dt.date(2023, 5, 2), end=dt.date(2023, 5, 2))
 
 
-@pytest.mark.parametrize("url", ["s3://key:secret@bucket/x", "s3://bucket/x?secret=1", ""])
-def test_a_store_with_credentials_is_refused(url):
-    """Prefect shows parameters in plain text."""
-    with pytest.raises(ValidationError, match="store"):
-        Place(area="a.yaml", store=url)
+@pytest.mark.parametrize("form", [Depot, lambda **said: Place(area="a.yaml", **said)])
+@pytest.mark.parametrize("field", ["store", "archive"])
+@pytest.mark.parametrize("url", ["s3://key:hunter2@bucket/x", "s3://bucket/x?key=hunter2", ""])
+def test_a_url_with_credentials_is_refused_without_being_repeated(form, field, url):
+    """Prefect shows parameters, and the message that refuses them, in plain text."""
+    with pytest.raises(ValidationError, match=field) as refused:
+        form(**({"store": "/s"} | {field: url}))
+
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_parameter_nobody_knows_is_refused():
