@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import re
 
+from railwatch.area import ID
+
 _ID = r"[0-9A-HJKMNP-TV-Z]{20}"
 """Icechunk's object ids: base 32 after Crockford."""
-_AREA = r"[a-z0-9][a-z0-9-]{0,62}"
+_AREA = ID.pattern
 
 
 class Kind(enum.Enum):
@@ -55,7 +57,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.ROOT, r"catalog\.json|index\.html"),
     (Kind.SPOOL, rf"spool/{_AREA}/[^/]+/[0-9a-f]{{32}}"),
     (Kind.COUNTED_BY_EYE, rf"areas-config/{_AREA}/references/[^/]+\.json"),
-    (Kind.NOTE, rf"claims/{_AREA}/(holders|scenes)/.+"),
+    (Kind.NOTE, rf"claims/{_AREA}/(scenes|publication)/(holders|held)/[^/]+"),
+    (Kind.NOTE, r"\.railwatch-probe/[0-9a-f]{32}"),  # a bucket's conditions being proven
     (Kind.OURS, rf"inventories/{_AREA}\.sha256|quarantine/.+"),
 )
 _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
