@@ -19,10 +19,8 @@ from railwatch.area_yaml import Mapping, Node, mapping, read_yaml, scalar, seque
 from railwatch.siding import SidingSet
 
 RING_M = 1500.0
-"""Ground around the sidings that co-registration and pseudo-invariant pixels need, metres.
-
-docs: TrackSpace step 3 takes them from a ring of 300-1500 m.
-"""
+"""Ground around the sidings that co-registration and pseudo-invariant pixels need, metres
+(method.md 2.3 step 3: a ring of 300-1500 m)."""
 
 CAR_LENGTH_M = (13.9, 0.75)
 """Mean and standard deviation of coupled car length between consists of 1520 mm stock, metres.

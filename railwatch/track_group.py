@@ -19,7 +19,7 @@ from railwatch.siding import SidingKind, SidingSet
 from railwatch.track import Floats, Track
 
 SEPARABLE = 0.7
-"""GSD over track spacing at and below which tracks are told apart (TrackSpace gate, 2.2)."""
+"""GSD over track spacing at and below which tracks are told apart (method.md 2.2)."""
 
 LEAST_COMMON_M = 30.0
 """Tracks abreast for less than about two cars are not parallel, metres."""

@@ -62,12 +62,6 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 )
 """(name, type, meaning) of every column of counts.parquet, in order."""
 
-CONTRACT_COLUMNS = 28
-"""So many of `COLUMNS` are contract 4; the others may grow."""
-
-Key = tuple[str, str]
-"""(scene id, siding id)."""
-
 
 def is_rendered(listed: Listed) -> bool:
     """Whether the scene's own metadata says that it was simulated."""

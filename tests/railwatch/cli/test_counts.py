@@ -17,7 +17,7 @@ CONTRACT = """\
 area_id siding_id scene_id acquired sensor gsd_m resolution_class method occupied_m occupied_m_low
 occupied_m_high cars cars_low cars_high interval visible_m total_m clear_fraction baseline_state
 registration_shift_m registration_sigma_m refusal siding_set detector snapshot published_at
-p_record record_sentence""".split()  # noqa: SIM905  # copied from architecture.md, contract 4
+p_record record_sentence""".split()  # noqa: SIM905  # copied from docs/consumers.md
 
 
 def _row(scene_id, day, siding_id="*", **said):

@@ -25,7 +25,7 @@ def table(content):
 
 
 def test_columns_are_contract_4_in_its_order():
-    """Consumers read columns by the names and the order that architecture.md fixes."""
+    """Consumers read columns by the names and the order that docs/consumers.md fixes."""
     names = CONTRACT.split()
 
     assert table(FiveYears(place(), 20).content()).column_names[: len(names)] == names
