@@ -12,12 +12,14 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from prefect.events import emit_event
 
-from railwatch.cli.counts import published_rows
 from railwatch.count import FACILITY
+from railwatch.publication import current_pointer
+from railwatch.publication.pointer import LINKS
+from railwatch.published import Row, published_rows
 from railwatch.store import Store
 
 QUOTA_EXHAUSTED = "railwatch.quota.exhausted"
@@ -29,8 +31,6 @@ CLOUDY_SCENES = 8
 
 CLOUDY_FOR = dt.timedelta(days=45)
 """... if they also span so long: a winter month of clouds is no news."""
-
-Row = Mapping[str, Any]
 
 
 def quota_exhausted(area_id: str, sentence: str) -> None:
@@ -50,11 +50,10 @@ class Published:
     @classmethod
     def of(cls, store: Store, area_id: str) -> Self:
         """Read an area's current publication; nothing is said where there is none."""
-        try:
-            pointer = json.loads(store.get(f"areas/{area_id}/latest.json"))
-        except KeyError:
+        pointer = current_pointer(store, area_id)
+        if pointer is None:
             return cls({}, None)
-        feed = store.get(f"areas/{area_id}/{pointer['links']['events']}").splitlines()
+        feed = store.get(pointer.folder + LINKS["events"]).splitlines()
         said = [json.loads(line) for line in feed]
         # A surge is stated for each record that a second look confirmed, never for a candidate.
         confirmed = {event["id"]: event["sentence"] for event in said if event["kind"] == "surge"}

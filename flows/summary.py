@@ -9,7 +9,7 @@ import datetime as dt
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -22,12 +22,12 @@ from prefect.artifacts import (
 
 from flows.outcome import Outcome
 from railwatch.area import Area
-from railwatch.cli.counts import published_rows
 from railwatch.count import FACILITY
+from railwatch.publication import current_pointer
 from railwatch.publication.content import slug
+from railwatch.publication.pointer import evidence_key
+from railwatch.published import Row, published_rows
 from railwatch.store import Store
-
-Row = Mapping[str, Any]
 
 NEWEST = 12
 """Counted scenes shown on the page; all of them are in the report."""
@@ -157,17 +157,15 @@ def _chips(area: Area, store: Store, facility: Sequence[Row], counted: Sequence[
 
 def _chip(area: Area, store: Store, row: Row) -> str | None:
     """Address of a scene's picture: public where there is one, else the picture itself."""
-    folder = f"areas/{area.id}"
+    pointer = current_pointer(store, area.id)
+    if pointer is None:
+        return None
     try:
-        current = json.loads(store.get(f"{folder}/latest.json"))["publication"]
         item = json.loads(
-            store.get(
-                f"{folder}/publications/{current}/stac/items/{slug(str(row['scene_id']))}.json"
-            )
+            store.get(f"{pointer.folder}stac/items/{slug(str(row['scene_id']))}.json")
         )
-        name = str(item["assets"]["thumbnail"]["href"]).rsplit("/", 1)[-1]
-        link = public_url(f"{folder}/evidence/{name}")
-        return link or _inline(store.get(f"{folder}/evidence/{name}"))
+        key = evidence_key(area.id, str(item["assets"]["thumbnail"]["href"]).rsplit("/", 1)[-1])
+        return public_url(key) or _inline(store.get(key))
     except KeyError:
         return None
 

@@ -108,18 +108,11 @@ def open_strips(url: str, area_id: str, cube: str) -> xr.Dataset:
 
 def _published(url: str, area_id: str) -> tuple[Store, Pointer]:
     """Open a store and follow an area's pointer."""
-    from railwatch.publication.pointer import Pointer, pointer_key
+    from railwatch.publication.pointer import pointer_of
     from railwatch.store import Store
 
     store = Store.open(url)
-    key = pointer_key(store.checked(area_id))
-    try:
-        return store, Pointer.from_json(key, store.get(key))
-    except KeyError:
-        raise OperatorError(
-            f"{url}: nothing is published of area {area_id!r}: check the id, or run "
-            "`railwatch run` for it"
-        ) from None
+    return store, pointer_of(store, area_id)
 
 
 def _zarr(store: Store, pointer: Pointer) -> Any:

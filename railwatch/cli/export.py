@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from railwatch.area import load_area
-from railwatch.errors import OperatorError
 from railwatch.publication.export import export
-from railwatch.publication.pointer import Pointer, pointer_key
+from railwatch.publication.pointer import pointer_of
 from railwatch.record import Record
 from railwatch.series.reference import read_references
 from railwatch.store import Store
@@ -26,13 +25,7 @@ def export_command(area: Path, url: str, out: Path) -> None:
     """
     loaded = load_area(area)
     store = Store.open(url)
-    key = pointer_key(loaded.id)
-    try:
-        pointer = Pointer.from_json(key, store.get(key))
-    except KeyError:
-        raise OperatorError(
-            f"{url}: nothing is published of area {loaded.id!r}; run `railwatch run` first"
-        ) from None
+    pointer = pointer_of(store, loaded.id)
     with Record.open(store, loaded.id) as record:
         references = read_references(store, loaded.id)
         written = export(record, loaded, pointer.detector, out, references)

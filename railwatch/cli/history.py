@@ -7,10 +7,9 @@ import json
 
 import click
 
-from railwatch.errors import OperatorError
 from railwatch.publication.content import utc
 from railwatch.publication.history import Manifest, Retention, collect, history
-from railwatch.publication.pointer import Pointer, pointer_key
+from railwatch.publication.pointer import pointer_of
 from railwatch.store import Store
 
 
@@ -29,11 +28,7 @@ from railwatch.store import Store
 def history_command(area_id: str, url: str, collecting: bool, keep: int, as_json: bool) -> None:
     """List the publications of an area that are kept, oldest first."""
     store = Store.open(url)
-    key = pointer_key(store.checked(area_id))
-    try:
-        current = Pointer.from_json(key, store.get(key)).publication
-    except KeyError:
-        raise OperatorError(f"{url}: nothing is published of area {area_id!r}") from None
+    current = pointer_of(store, area_id).publication
     if collecting:
         done = collect(store, area_id, Retention(keep), dt.datetime.now(dt.UTC))
         click.echo(f"removed {len(done.publications)}, {done.objects} objects", err=True)

@@ -20,7 +20,7 @@ from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_scene
 from railwatch.errors import IntegrityError, OperatorError
 from railwatch.publication.parquet import COLUMNS, Row, count_rows, read_rows
-from railwatch.publication.pointer import Pointer, pointer_key
+from railwatch.publication.pointer import Pointer, pointer_of
 from railwatch.publication.reading import content_of
 from railwatch.record import Record, Status
 from railwatch.series.reference import read_references
@@ -72,7 +72,7 @@ def area_of(store: Store, said: str) -> Area:
     path = Path(said)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         return load_area(path)
-    pointer = _pointer(store, said)
+    pointer = pointer_of(store, said)
     key = f"{pointer.folder}sidings.geojson"
     try:
         features = json.loads(store.get(key))["features"]
@@ -100,7 +100,7 @@ def derive(store: Store, area: Area, scene_id: str) -> Derived:
     IntegrityError
         The pixels it rests on are damaged.
     """
-    pointer = _pointer(store, area.id)
+    pointer = pointer_of(store, area.id)
     published = _published(store, pointer, scene_id)
     _check_maker(area, pointer, published)
     with Record.open(store, area.id) as record:
@@ -110,14 +110,6 @@ def derive(store: Store, area: Area, scene_id: str) -> Derived:
     return Derived(
         scene_id, pointer.publication, len(published), len(published) * len(COMPARED), differences
     )
-
-
-def _pointer(store: Store, area_id: str) -> Pointer:
-    key = pointer_key(area_id)
-    try:
-        return Pointer.from_json(key, store.get(key))
-    except KeyError:
-        raise OperatorError(f"{store.url}: nothing is published of area {area_id!r}") from None
 
 
 def _published(store: Store, pointer: Pointer, scene_id: str) -> dict[str, Row]:

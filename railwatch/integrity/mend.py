@@ -23,7 +23,13 @@ from railwatch.integrity.scan import Report
 from railwatch.publication import publish
 from railwatch.publication.history import Manifest, publishing
 from railwatch.publication.parquet import Row, read_rows
-from railwatch.publication.pointer import Pointer, folder_key, manifest_key, pointer_key
+from railwatch.publication.pointer import (
+    Pointer,
+    current_pointer,
+    folder_key,
+    manifest_key,
+    pointer_key,
+)
 from railwatch.record import Record
 from railwatch.record.upkeep import LEAST_AGE
 from railwatch.store import Store
@@ -233,10 +239,10 @@ def _take_out(store: Store, area_id: str, publication: str) -> None:
 
 
 def _pointer(store: Store, area_id: str) -> Pointer | None:
-    key = pointer_key(area_id)
+    """Read the pointer; a damaged one leads nowhere, as none does."""
     try:
-        return Pointer.from_json(key, store.get(key))
-    except (KeyError, IntegrityError):
+        return current_pointer(store, area_id)
+    except IntegrityError:
         return None
 
 

@@ -10,8 +10,8 @@ Derived from the record and rebuildable at any time; docs/consumers.md specifies
 
 from railwatch.publication.content import Content, Listed, Sensitivity, Statement, StatementKind
 from railwatch.publication.history import Collected, Manifest, Retention, collect, history
-from railwatch.publication.pointer import Pointer
-from railwatch.publication.switch import Publication, current_pointer, publish, publish_content
+from railwatch.publication.pointer import Pointer, current_pointer, pointer_of
+from railwatch.publication.switch import Publication, publish, publish_content
 
 __all__ = [
     "Collected",
@@ -27,6 +27,7 @@ __all__ = [
     "collect",
     "current_pointer",
     "history",
+    "pointer_of",
     "publish",
     "publish_content",
 ]

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from railwatch.errors import IntegrityError
 from railwatch.publication.content import utc
 from railwatch.publication.pointer import (
-    Pointer,
+    current_pointer,
     evidence_key,
     folder_key,
     manifest_key,
-    pointer_key,
 )
 from railwatch.store import Store
 
@@ -141,15 +140,11 @@ def collect(store: Store, area_id: str, retention: Retention, now: dt.datetime) 
 
 def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.datetime) -> Collected:
     """Do what `collect` does, for a caller that holds the lock."""
-    key = pointer_key(area_id)
-    try:
-        current = Pointer.from_json(key, store.get(key)).publication
-    except KeyError:
-        current = ""
+    pointer = current_pointer(store, area_id)
     made = history(store, area_id)
     whole = [manifest for manifest in made if manifest.complete]
     newest = {manifest.publication for manifest in whole[-retention.keep :]}
-    stays = {current, *newest} | {
+    stays = {pointer.publication if pointer else "", *newest} | {
         manifest.publication
         for manifest in made
         if now - (manifest.taken_up or manifest.published_at) < retention.grace

@@ -9,8 +9,9 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
-from railwatch.errors import IntegrityError
+from railwatch.errors import IntegrityError, OperatorError
 from railwatch.publication.content import utc
+from railwatch.store import Store
 
 VERSION = 1
 """Of the pointer's and the folder's layout; a reader refuses a greater one."""
@@ -90,6 +91,40 @@ LINKS = {
     "report": "report/index.html",
 }
 """Objects of a publication by the name `latest.json` gives them."""
+
+
+def current_pointer(store: Store, area_id: str) -> Pointer | None:
+    """Read an area's pointer; None before its first publication.
+
+    Raises
+    ------
+    IntegrityError
+        The object there is not a pointer this version of railwatch can follow.
+    """
+    key = pointer_key(store.checked(area_id))
+    try:
+        return Pointer.from_json(key, store.get(key))
+    except KeyError:
+        return None
+
+
+def pointer_of(store: Store, area_id: str) -> Pointer:
+    """Read the pointer of an area that a person named.
+
+    Raises
+    ------
+    OperatorError
+        Nothing is published of that area.
+    IntegrityError
+        The object there is not a pointer this version of railwatch can follow.
+    """
+    pointer = current_pointer(store, area_id)
+    if pointer is None:
+        raise OperatorError(
+            f"{store.url}: nothing is published of area {area_id!r}: check the id and --store, or "
+            "run `railwatch run` for it"
+        )
+    return pointer
 
 
 def pointer_key(area_id: str) -> str:

@@ -164,12 +164,6 @@ def publish_content(
     return Publication(content.id, area, manifest.published_at, True, upload.objects, upload.size)
 
 
-def current_pointer(store: Store, area_id: str) -> Pointer | None:
-    """Read an area's pointer; None before its first publication."""
-    seen = _seen(store, area_id)
-    return None if seen is None else Pointer.from_json(pointer_key(area_id), seen.data)
-
-
 def _seen(store: Store, area_id: str) -> Stored | None:
     """Read the pointer with the tag that replacing it must name."""
     try:

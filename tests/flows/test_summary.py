@@ -12,6 +12,7 @@ from PIL import Image
 from flows.outcome import Outcome
 from flows.summary import page
 from railwatch.area import Area
+from railwatch.publication.pointer import Pointer
 from railwatch.siding import Siding, SidingSet
 from railwatch.store import Store
 
@@ -48,7 +49,8 @@ def area():
 def store(tmp_path):
     """A store in which two scenes have pictures."""
     store = Store.open(str(tmp_path))
-    store.put("areas/yard/latest.json", json.dumps({"publication": "p1"}).encode())
+    pointer = Pointer("yard", "p1", dt.datetime(2024, 1, 1, tzinfo=dt.UTC), "set", "made", "state")
+    store.put("areas/yard/latest.json", pointer.to_json())
     for day in (0, 10):
         held = io.BytesIO()
         Image.fromarray(np.full((12, 40, 3), 20 * day, np.uint8)).save(held, "WEBP", lossless=True)
