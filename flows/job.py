@@ -49,7 +49,7 @@ class Job:
 
     def outcome(self, found: int) -> Outcome:
         """Begin the summary of a run that found so many items."""
-        return Outcome(area_id=self.area.id, store=self.store.url, found=found)
+        return Outcome.begun(self.area, self.store, found)
 
     @property
     def references(self) -> str:

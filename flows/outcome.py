@@ -11,8 +11,10 @@ from pydantic import BaseModel, Field
 from railwatch.count import FACILITY, Count
 
 if TYPE_CHECKING:
+    from railwatch.area import Area
     from railwatch.publication import Publication
     from railwatch.record import SceneEntry
+    from railwatch.store import Store
 
 
 class Left(BaseModel):
@@ -51,6 +53,11 @@ class Outcome(BaseModel):
     )
     left: Left | None = Field(default=None, description="Of a dry run: what it would fetch")
     nothing_new: bool = False
+
+    @classmethod
+    def begun(cls, area: Area, store: Store, found: int = 0) -> Self:
+        """Begin the summary of a run that found so many items."""
+        return cls(area_id=area.id, store=store.url, found=found)
 
     def with_entries(self, before: Iterable[SceneEntry], after: Iterable[SceneEntry]) -> Self:
         """Count what came into the record between two looks at it."""

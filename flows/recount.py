@@ -1,17 +1,19 @@
 """Recounting: the method or the sidings changed; nothing is fetched. An operator's occasion."""
 
 import time
+from pathlib import Path
 
 from prefect import flow
 
-from flows.job import Job
 from flows.outcome import Outcome
-from flows.parameters import EVERYTHING, Areas, Depot
+from flows.parameters import Areas, Depot
 from flows.places import files_of
 from flows.round import go_round, named
 from flows.stages import count
 from railwatch import __version__
+from railwatch.area import load_area
 from railwatch.record import Record
+from railwatch.store import Store
 from tasks.spread import Crew
 
 
@@ -35,15 +37,17 @@ def recount(depot: Depot, areas: Areas = []) -> list[Outcome]:  # noqa: B006  # 
     areas
         Ids of areas; all known ones where none is named.
     """
+    store = Store.open(depot.store)
     crew = Crew.configured()
 
-    def again(_area_id: str, file: object) -> Outcome:
-        job = Job.open(depot.place(str(file)), EVERYTHING)
+    def again(_area_id: str, file: Path) -> Outcome:
+        # No archive is opened: a Sentinel Hub account is nothing that counting again needs.
         began = time.monotonic()
-        with Record.open(job.store, job.area.id) as record:
+        area = load_area(file)
+        with Record.open(store, area.id) as record:
             before = record.entries()
         if not before:
-            return job.outcome(0).model_copy(update={"nothing_new": True})
-        return count(job, crew, before, found=0, began=began)
+            return Outcome.begun(area, store).model_copy(update={"nothing_new": True})
+        return count(area, store, crew, before, found=0, began=began)
 
     return go_round(files_of(list(areas)), again, occasion="recount")

@@ -11,10 +11,12 @@ from flows import happening, metrics
 from flows.job import Job
 from flows.outcome import Outcome
 from flows.summary import tell
+from railwatch.area import Area
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.errors import QuotaError, TransientError
 from railwatch.record import Record, SceneEntry
 from railwatch.sources import Found
+from railwatch.store import Store
 from tasks.detect import detect
 from tasks.ingest import ingest
 from tasks.publish import publish
@@ -61,7 +63,7 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
     except (TransientError, QuotaError) as exc:
         unfinished = exc
     references = job.references  # as of before publishing: one added meanwhile is still new
-    done = count(job, crew, before, found=len(found), began=began)
+    done = count(job.area, job.store, crew, before, found=len(found), began=began)
     if isinstance(unfinished, QuotaError):
         happening.quota_exhausted(job.area.id, str(unfinished))
     if unfinished is not None:
@@ -72,12 +74,24 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
 
 
 def count(
-    job: Job, crew: Crew, before: Sequence[SceneEntry], *, found: int, began: float
+    area: Area,
+    store: Store,
+    crew: Crew,
+    before: Sequence[SceneEntry],
+    *,
+    found: int,
+    began: float,
 ) -> Outcome:
     """Count what the record holds of an area and publish it; tell operators and programs.
 
     Parameters
     ----------
+    area
+        Whose scenes are counted.
+    store
+        Where its record is, and what is published goes.
+    crew
+        Who counts.
     before
         The record's entries when the run began, to say what is new.
     found
@@ -86,15 +100,15 @@ def count(
         `time.monotonic()` at the run's beginning.
     """
     detector = detector_fingerprint()
-    known = happening.Published.of(job.store, job.area.id)
-    detect(job.area, job.store, crew)
-    publication = publish(job.area, job.store, detector)
-    with Record.open(job.store, job.area.id) as record:
-        done = job.outcome(found).with_entries(before, record.entries())
-        counts = record.counts(job.area.sidings.digest, detector)
+    known = happening.Published.of(store, area.id)
+    detect(area, store, crew)
+    publication = publish(area, store, detector)
+    with Record.open(store, area.id) as record:
+        done = Outcome.begun(area, store, found).with_entries(before, record.entries())
+        counts = record.counts(area.sidings.digest, detector)
     done = done.with_counts(counts).with_publication(publication)
     if publication.changed:
-        happening.Published.of(job.store, job.area.id).tell_from(known, job.area.id)
-    tell(job.area, job.store, done)
-    metrics.write(job.store, done, time.monotonic() - began)
+        happening.Published.of(store, area.id).tell_from(known, area.id)
+    tell(area, store, done)
+    metrics.write(store, done, time.monotonic() - began)
     return done
