@@ -93,7 +93,8 @@ class Crew:
             dask.config.set({"temporary-directory": scratch}),
             _loop_deaf_to_ctrl_c() as loop,
             _cluster(cores, processes=processes, loop=loop) as cluster,
-            Client(cluster, set_as_default=False) as client,
+            # Results come straight from workers, which are on this machine.
+            Client(cluster, set_as_default=False, direct_to_workers=True) as client,
             _leaving_told(),
         ):
             yield client

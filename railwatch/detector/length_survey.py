@@ -87,12 +87,13 @@ class LengthSurvey:
             usable: list[int] = []
             for stretch in self._stretches(series, set(wanted), usable, each):
                 yield from ((i, self._refused(i)) for i in stretch if not self.seen.usable(i))
-                legs = self._legs([i for i in stretch if self.seen.usable(i)], usable)
-                learnt |= any(leg.known is None for leg in legs)
-                yield from self._counted(legs, usable, each)
+                legs, known = self._legs([i for i in stretch if self.seen.usable(i)], usable)
+                learnt |= not all(leg.known for leg in legs)
+                yield from self._counted(legs, known, usable, each)
                 self.seen.release(usable[:-WINDOW])
         if learnt:
             self._states.drop_others(self._kind, self._names())
+        self.seen.shelf.clear()
 
     @cached_property
     def _series(self) -> list[list[int]]:
@@ -144,35 +145,26 @@ class LengthSurvey:
 
     # Legs
 
-    def _legs(self, wanted: Sequence[int], usable: Usable) -> list[Leg]:
-        """Cut usable scenes into what is handed to workers, with the state or what makes it."""
+    def _legs(self, wanted: Sequence[int], usable: Usable) -> tuple[list[Leg], dict[str, bytes]]:
+        """Cut usable scenes into what is handed to workers; and what is known already, by name."""
         place = {number: index for index, number in enumerate(usable)}
         runs: dict[int, list[int]] = {}
         for number in wanted:
             runs.setdefault(checkpoint_of(place[number], len(usable)), []).append(place[number])
-        known = {
-            (mark, block): self._states.get(self._name(usable, mark, block))
-            for mark in runs
-            for block in range(len(self.seen.lookout.blocks))
-        }
-        needed = {index for run in runs.values() for index in run}
-        needed |= {i for (mark, _), data in known.items() if data is None for i in window(mark)}
-        self.seen.hold(usable[index] for index in sorted(needed))
-        return [
-            self._leg(usable, (mark, block), runs[mark], data)
-            for (mark, block), data in known.items()
-        ]
-
-    def _leg(
-        self, usable: Usable, at: tuple[int, int], run: Sequence[int], known: bytes | None
-    ) -> Leg:
-        mark, block = at
-        learnt_from = window(mark) if known is None else ()
-        observations = {}
-        for index in sorted({*run, *learnt_from}):
-            one = self.seen[usable[index]]
-            observations[index] = replace(one, strips=(one.strips[block],))
-        return Leg(block, mark, self._name(usable, mark, block), known, tuple(run), observations)
+        legs: list[Leg] = []
+        known: dict[str, bytes] = {}
+        for mark, run in runs.items():
+            for block in range(len(self.seen.lookout.blocks)):
+                name = self._name(usable, mark, block)
+                data = self._states.get(name)
+                if data is not None:
+                    known[name] = data
+                places = sorted({*run, *(() if data is not None else window(mark))})
+                observations = {index: self.seen[usable[index]] for index in places}
+                names = {index: self.seen.rests_on[usable[index]] for index in places}
+                there = data is not None
+                legs.append(Leg(block, mark, name, there, tuple(run), observations, names))
+        return legs, known
 
     def _name(self, usable: Usable, mark: int, block: int) -> str:
         """Name of what a checkpoint knows of a block: a digest of all it is learnt from."""
@@ -192,11 +184,12 @@ class LengthSurvey:
         return names
 
     def _counted(
-        self, legs: Sequence[Leg], usable: Usable, each: Each
+        self, legs: Sequence[Leg], known: dict[str, bytes], usable: Usable, each: Each
     ) -> Iterator[tuple[int, Detection]]:
-        lookout = self.seen.lookout
+        lookout, shelf = self.seen.lookout, self.seen.shelf
         found: dict[int, dict[int, list[UnitResult]]] = {}
-        for leg, results in each(Legs(lookout, self.level, self._states).count, legs):
+        counting = Legs(lookout, self.level, self._states, shelf, known)
+        for leg, results in each(counting.count, legs):
             for index, units in results.items():
                 blocks = found.setdefault(index, {})
                 blocks[leg.block] = units
@@ -217,6 +210,8 @@ class LengthSurvey:
             Occupancy(u.id, u.chainage_m.astype(np.float32), u.probability.astype(np.float32))
             for u in units
         )
+        counted = range(len(self.seen.lookout.blocks))
+        seen = [self.seen.strips([number], block)[number] for block in counted]
         strips = tuple(
             Strip(
                 "+".join(block.group.members[m].id for m in block.own),
@@ -225,7 +220,7 @@ class LengthSurvey:
                 block.offset.astype(np.float32),
                 strip,
             )
-            for block, strip in zip(self.seen.lookout.blocks, one.strips, strict=True)
+            for block, strip in zip(self.seen.lookout.blocks, seen, strict=True)
         )
         return Detection(
             one.scene.id,

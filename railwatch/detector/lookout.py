@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 from railwatch.area import Area
 from railwatch.detector.block import Block, blocks_of
@@ -16,6 +17,7 @@ from railwatch.detector.observation import (
     reference_from,
 )
 from railwatch.detector.registration import Reference
+from railwatch.errors import TransientError
 from railwatch.grid import Grid
 from railwatch.record import Record, SceneEntry, States, parcel
 from railwatch.scene import Scene
@@ -38,8 +40,14 @@ class Lookout:
     store: Store
     area: Area
     grid: Grid
-    bearings: Bearings | None = None
-    """None where scenes are not registered."""
+    kept: tuple[States, str] | None = None
+    """Where the bearings are kept, by what name; None where scenes are not registered."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle what it was made of: blocks are made anew, bearings read where they are kept."""
+        alone = self.kept is not None and not self.kept[0].kept
+        wanted = {f.name for f in fields(self)} | ({"bearings"} if alone else set())
+        return {name: value for name, value in self.__dict__.items() if name in wanted}
 
     @classmethod
     def over(
@@ -62,7 +70,24 @@ class Lookout:
             )
             data = parcel.packed(Bearings(corridor, reference))
             states.put(name, data)
-        return cls(bare.store, area, bare.grid, parcel.unpacked(Bearings, data))
+        lookout = replace(bare, kept=kept)
+        # As the property below would read it; where nothing is kept it could not.
+        lookout.__dict__["bearings"] = parcel.unpacked(Bearings, data)
+        return lookout
+
+    @cached_property
+    def bearings(self) -> Bearings:
+        """What scenes are held against."""
+        if self.kept is None:
+            raise ValueError(f"{self.area.id}: a lookout without bearings cannot look at scenes")
+        states, name = self.kept
+        data = states.get(name)
+        if data is None:
+            raise TransientError(
+                f"{self.area.id}: {name} was there a moment ago and is gone; the same command "
+                "makes it again"
+            )
+        return parcel.unpacked(Bearings, data)
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -71,8 +96,6 @@ class Lookout:
 
     def observe(self, entries: tuple[SceneEntry, ...]) -> list[Observation]:
         """Look at a few scenes."""
-        if self.bearings is None:
-            raise ValueError(f"{self.area.id}: a lookout without bearings cannot look at scenes")
         corridor, reference = self.bearings.corridor, self.bearings.reference
         with Record.open(self.store, self.area.id) as record:
             return [

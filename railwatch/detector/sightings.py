@@ -1,14 +1,14 @@
 """Sightings: how each scene of a cube looks on its own, looked at once and remembered.
 
 What was seen is kept in the record with the scene's count (strips are evidence there anyway), under
-a digest of what it rests on. Strips are in memory only while something is made of them.
+a digest of what it rests on. Until then strips lie on the cube's shelf.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from railwatch.area import Area
@@ -17,6 +17,7 @@ from railwatch.detector.each import Each, batched
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.lookout import Lookout, scene_of
 from railwatch.detector.observation import Observation
+from railwatch.detector.shelf import F32, Shelf
 from railwatch.record import Record, SceneEntry, States, parcel
 
 SCENES_A_UNIT = 4
@@ -27,6 +28,32 @@ REFERENCE_SCENES = 24
 def digest_of(*said: str) -> str:
     """Sixteen hex digits over some words."""
     return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A few scenes for a worker to look at."""
+
+    unit: str
+    """Name of the scenes together."""
+    names: tuple[str, ...]
+    """Of each scene, the digest of what looking at it rests on."""
+    entries: tuple[SceneEntry, ...]
+
+
+@dataclass(frozen=True)
+class Glances:
+    """Looks at scenes and puts their strips on the shelf; pickles to a worker."""
+
+    lookout: Lookout
+    shelf: Shelf
+
+    def look(self, glance: Glance) -> list[Observation]:
+        """Look at a few scenes; observations come back without strips."""
+        seen = self.lookout.observe(glance.entries)
+        strips = {n: one.strips for n, one in zip(glance.names, seen, strict=True) if one.strips}
+        self.shelf.put(glance.unit, strips)
+        return [replace(one, strips=()) for one in seen]
 
 
 class Sightings:
@@ -52,8 +79,9 @@ class Sightings:
         self._bearings = f"bearings/{digest_of(cube_key)}/{about}"
         self.rests_on = tuple(digest_of(about, entry.contents) for entry in entries)
         """For each scene the digest of all that looking at it rests on."""
-        self._held: dict[int, Observation] = {}
-        """With strips."""
+        self.shelf = Shelf(record, area.sidings.digest, f"strips/{digest_of(cube_key)}")
+        self._seen: dict[int, Observation] = {}
+        """Without strips."""
         self._known = self._remembered() if states.kept else {}
         """Of every scene that was looked at."""
 
@@ -69,15 +97,21 @@ class Sightings:
         new = [i for i in numbers if i not in self._known]
         if not new:
             return
-        place = {self.scenes[i].id: i for i in new}
-        units = batched([self._entries[i] for i in new], SCENES_A_UNIT)
-        for _, batch in each(self.lookout.observe, units):
-            for one in batch:
-                self._held[place[one.scene.id]] = one
+        glances = [self._glance(batch) for batch in batched(new, SCENES_A_UNIT)]
+        place = {self.rests_on[i]: i for i in new}
+        for glance, batch in each(Glances(self.lookout, self.shelf).look, glances):
+            for name, one in zip(glance.names, batch, strict=True):
+                self._seen[place[name]] = one
         for i in new:
-            one = self._held[i]
-            said = parcel.words(replace(one, strips=()), {"scene": one.scene})
+            one = self._seen[i]
+            said = parcel.words(one, {"scene": one.scene})
             self._known[i] = Sighting(self.rests_on[i], one.refusal is None, said)
+
+    def _glance(self, numbers: Sequence[int]) -> Glance:
+        names = tuple(self.rests_on[i] for i in numbers)
+        unit = digest_of(*names)
+        self.shelf.expect(unit, names)
+        return Glance(unit, names, tuple(self._entries[i] for i in numbers))
 
     def known(self, number: int) -> bool:
         """Whether a scene was looked at."""
@@ -87,31 +121,28 @@ class Sightings:
         """Whether a scene that was looked at can be counted."""
         return self._known[number].usable
 
-    def hold(self, numbers: Iterable[int]) -> None:
-        """Bring strips of scenes that were looked at into memory, where they are not."""
-        missing = [i for i in numbers if i not in self._held]
-        key = (self._area.sidings.digest, detector_fingerprint())
-        found = self._record.strips(*key, [self.scenes[i].id for i in missing if self.usable(i)])
-        for i in missing:
-            strips = tuple(strip.values for strip in found.get(self.scenes[i].id, ()))
-            self._held[i] = replace(self._recalled(i), strips=strips)
+    def strips(self, numbers: Iterable[int], block: int) -> dict[int, F32]:
+        """Give strips of one block in scenes that were looked at and can be counted."""
+        listed = list(numbers)
+        wanted = {self.rests_on[i]: self.scenes[i].id for i in listed}
+        found = self.shelf.take(wanted, block)
+        return {i: found[self.rests_on[i]] for i in listed}
 
     def release(self, numbers: Iterable[int]) -> None:
-        """Let go of strips."""
-        for i in numbers:
-            self._held.pop(i, None)
+        """Let go of strips in memory."""
+        self.shelf.release(self.rests_on[i] for i in numbers)
 
     def __getitem__(self, number: int) -> Observation:
-        """Observation of a scene; with strips only if they are held."""
-        return self._held[number] if number in self._held else self._recalled(number)
+        """Observation of a scene, without its strips."""
+        if number not in self._seen:
+            said = self._known[number].said
+            given = {"scene": self.scenes[number]}
+            self._seen[number] = parcel.from_words(Observation, said, given)
+        return self._seen[number]
 
     def sighting(self, number: int) -> Sighting:
         """Give what is to be kept of a scene that was looked at."""
         return self._known[number]
-
-    def _recalled(self, number: int) -> Observation:
-        said = self._known[number].said
-        return parcel.from_words(Observation, said, {"scene": self.scenes[number]})
 
     def _remembered(self) -> dict[int, Sighting]:
         """Read what the record says of scenes, as far as it rests on what is there today."""

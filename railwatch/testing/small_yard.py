@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from railwatch.area import Area
+from railwatch.detector.each import Each, here
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_area
 from railwatch.detector.window import footprint_for
@@ -69,11 +70,11 @@ class SmallYard:
 
     store: Store
 
-    def arrive(self, *days: int) -> int:
+    def arrive(self, *days: int, each: Each = here) -> int:
         """Put scenes into the record and count what needs it; returns how many were counted."""
         with Record.open(self.store, AREA.id, write=True) as record:
             record.add([Ingested(small_scene(d), FOOTPRINT, small_raster(d)) for d in days])
-            return detect_area(record, AREA)
+            return detect_area(record, AREA, each=each)
 
     def found(self) -> dict[str, list[Any]]:
         """Give all that was found by scene: rows, inputs, and the evidence bit by bit."""

@@ -1,5 +1,6 @@
 """Counting scene by scene, from stored state, says what counting all at once says."""
 
+import pickle
 import random
 from functools import partial
 
@@ -122,3 +123,40 @@ def test_memory_is_bounded_by_stretches(tmp_path, monkeypatch):
     cut.arrive(*range(DAYS))
 
     assert cut.found() == whole.found()
+
+
+class _Posted:
+    """Hands work out as another process would get it: function, unit and result are pickled."""
+
+    def __init__(self):
+        self.largest = {"function": 0, "unit": 0, "result": 0}
+
+    def _sent(self, what, value):
+        data = pickle.dumps(value)
+        self.largest[what] = max(self.largest[what], len(data))
+        return pickle.loads(data)
+
+    def __call__(self, function, units):
+        there = self._sent("function", function)
+        for unit in units:
+            result = there(self._sent("unit", unit))
+            yield unit, self._sent("result", result)
+
+
+def test_no_strips_go_through_the_scheduler(tmp_path, monkeypatch):
+    """Units are names; workers elsewhere put strips beside the record, which is tidy afterwards."""
+    monkeypatch.setattr(length_survey, "STRETCH_BYTES", 1)
+    here, elsewhere = yard(tmp_path, "here"), yard(tmp_path, "elsewhere")
+    here.arrive(*range(40))
+    here.arrive(40, 41, 42)
+    post = _Posted()
+    elsewhere.arrive(*range(40), each=post)
+    elsewhere.arrive(40, 41, 42, each=post)
+
+    assert elsewhere.found() == here.found()
+    # A leg that learns names 24 scenes of 60 KB of strips each; scenes' metadata stay.
+    assert post.largest["unit"] < 32_000
+    assert post.largest["function"] < 32_000
+    assert post.largest["result"] < 64_000
+    left = [name for name in states(tmp_path / "elsewhere") if name.startswith("strips")]
+    assert left == []
