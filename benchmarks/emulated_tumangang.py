@@ -26,7 +26,7 @@ from pathlib import Path
 from railwatch.area import load_area
 from railwatch.publication.parquet import read_rows
 from railwatch.store import Store
-from railwatch.testing.evaluation.site import write_area
+from railwatch.testing.evaluation.site import write_rendered_area
 from railwatch.testing.scenery import Outputs, render
 from railwatch.testing.scenery.tumangang import (
     DECAMETRE,
@@ -117,7 +117,7 @@ def rendered(home: Path, scenes: int | None) -> Path:
         render(place, sensor, chosen, published_story(place), outputs, ring_m=RING_M)
         _tell_what_the_service_tells(home / "archive")
         stamp.write_text(wanted)
-    return write_area(home, AREA_ID, "Tumangang, rendered", sidings, (COLLECTION,))
+    return write_rendered_area(home, AREA_ID, "Tumangang, rendered", sidings, (COLLECTION,))
 
 
 def _tell_what_the_service_tells(archive: Path) -> None:

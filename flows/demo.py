@@ -26,7 +26,7 @@ from rich.progress import Progress
 
 import railwatch
 from railwatch.area import load_area
-from railwatch.testing.evaluation.site import write_area
+from railwatch.testing.evaluation.site import write_rendered_area
 from railwatch.testing.scenery import Conditions, Outputs, Sensor, render
 from railwatch.testing.scenery.truth import Truth, read_truth, write_truth
 from railwatch.testing.scenery.tumangang import published_story, story_scenes, tumangang
@@ -58,7 +58,7 @@ def main() -> int:
         return 130
     collections = tuple(sorted({scene.collection for scene in truth.scenes}))
     name = "Tumangang Rail Facility, rendered scenes"
-    area = write_area(HOME, AREA_ID, name, sidings, collections)
+    area = write_rendered_area(HOME, AREA_ID, name, sidings, collections)
     store = HOME / "store"
     command = [sys.executable, "-m", "railwatch", "run", str(area)]
     command += ["--archive", str(HOME / "archive"), "--store", str(store)]

@@ -55,7 +55,8 @@ class Area:
     sources: tuple[SourceSpec, ...] = ()
     """Empty: every collection the archive holds."""
     car_length_m: tuple[float, float] = CAR_LENGTH_M
-    """Mean and standard deviation between consists of a car's coupled length, metres."""
+    """Mean and standard deviation between consists of a car's coupled length, metres: how many
+    cars fit. Counts take lengths from the cars that are put into the place's own imagery."""
 
     def __post_init__(self) -> None:
         if not ID.fullmatch(self.id):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from railwatch.area import Area, load_area
+from railwatch.area import CAR_LENGTH_M, Area, load_area
 from railwatch.errors import AreaError
 from railwatch.siding import HiddenStretch, Siding, SidingKind, SidingSet
 
@@ -114,6 +114,9 @@ def _yaml(area: Area, sidings: str, provenance: Provenance) -> str:
     if area.sources:
         lines.append("sources:")
         lines += [f"  - collection: {_quoted(source.collection)}" for source in area.sources]
+    if area.car_length_m != CAR_LENGTH_M:
+        mean, sd = area.car_length_m
+        lines.append(f"car_length_m: {{mean: {mean:g}, sd: {sd:g}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ def area(*sidings: Siding, name: str = 'Two "quotes": # and NO') -> Area:
 
 
 def test_reads_back_as_it_was(tmp_path):
-    """Every field of a siding and awkward names survive."""
+    """Every field of an area and of a siding, and awkward names, survive."""
     full = Siding(
         "b",
         LINE,
@@ -30,7 +31,7 @@ def test_reads_back_as_it_was(tmp_path):
         visible=False,
         hidden=(HiddenStretch(10.0, 20.5, dt.date(2020, 1, 1), dt.date(2021, 1, 1)),),
     )
-    made = area(Siding("a", LINE), full)
+    made = replace(area(Siding("a", LINE), full), car_length_m=(17.2, 1.5))
 
     path = write_area(made, tmp_path / "new", FROM, {"a": {"osm_ways": [7]}})
 

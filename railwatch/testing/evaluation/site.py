@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from railwatch.area import Area, SourceSpec
+from railwatch.area_write import Provenance, write_area
 from railwatch.siding import SidingSet
 from railwatch.testing.evaluation.stratum import Stratum, draw_site_parameters
 from railwatch.testing.scenery import (
@@ -21,6 +22,8 @@ from railwatch.testing.scenery import (
     draw_traffic,
     render,
 )
+
+RENDERED = Provenance("railwatch contributors", "CC0-1.0", "Where the scenes were rendered.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +54,11 @@ def build_site(stratum: Stratum, seed: int, folder: Path, *, quick: bool = False
     site_id = f"{stratum.name.lower().replace(' ', '-').replace('.', '')}-{seed}"
     outputs = Outputs(folder / "archive", folder / "truth.json")
     truth = render(place, stratum.sensor, sky, traffic, outputs)
-    area = write_area(folder, site_id, f"Rendered site {site_id}", place.sidings)
+    area = write_rendered_area(folder, site_id, f"Rendered site {site_id}", place.sidings)
     return Site(site_id, stratum, area, outputs.archive, truth, place, sky, traffic)
 
 
-def write_area(
+def write_rendered_area(
     folder: Path,
     area_id: str,
     name: str,
@@ -63,21 +66,5 @@ def write_area(
     collections: tuple[str, ...] = (),
 ) -> Path:
     """Write an area file and its sidings; empty `collections` asks for all an archive holds."""
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"id": s.id, "kind": s.kind.value},
-            "geometry": {"type": "LineString", "coordinates": [list(p) for p in s.coordinates]},
-        }
-        for s in sidings
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = folder / f"{area_id}.sidings.geojson"
-    document = {"type": "FeatureCollection", "features": features}
-    lines.write_text(json.dumps(document), encoding="utf-8")
-    said = [f"id: {area_id}", f"name: {name}", f"sidings: {lines.name}"]
-    if collections:
-        said += ["sources:", *(f"  - collection: {c}" for c in collections)]
-    path = folder / f"{area_id}.yaml"
-    path.write_text("\n".join(said) + "\n", encoding="utf-8")
-    return path
+    area = Area(area_id, name, sidings, tuple(SourceSpec(one) for one in collections))
+    return write_area(area, folder, RENDERED, {}, replace=True)
