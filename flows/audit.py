@@ -1,7 +1,5 @@
 """Auditing: does the store hold what the record says, and do readers see it? On a schedule."""
 
-import logging
-
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
@@ -13,8 +11,6 @@ from railwatch.area import load_area
 from railwatch.errors import IntegrityError
 from railwatch.store import Store
 from tasks.check import check
-
-logger = logging.getLogger(__name__)
 
 
 @flow(

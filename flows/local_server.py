@@ -25,8 +25,6 @@ from pathlib import Path
 
 from railwatch.errors import OperatorError
 
-logger = logging.getLogger(__name__)
-
 OFFLINE = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

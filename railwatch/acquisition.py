@@ -20,7 +20,8 @@ SAME_PLACE = 0.9
 """Intersection over union of two footprints from which they count as one tile, where no tile is
 named. Neighbouring frames of one pass overlap far less."""
 
-_TILE_KEYS = ("grid:code", "s2:mgrs_tile", "s2:tile_id", "landsat:scene_id")
+TILE_KEYS = ("grid:code", "s2:mgrs_tile", "s2:tile_id", "landsat:scene_id")
+"""Scene properties that may name the tile of the archive's own grid."""
 _MGRS = re.compile(r"(?<![0-9A-Z])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?![0-9A-Z])")
 
 
@@ -73,7 +74,7 @@ def newest_versions(scenes: Iterable[Scene]) -> tuple[list[Scene], dict[str, str
 
 def tile_of(scene: Scene) -> str | None:
     """Name of the tile of the archive's own grid, e.g. MGRS `52TFN`; None where it names none."""
-    for key in _TILE_KEYS:
+    for key in TILE_KEYS:
         if isinstance(named := scene.properties.get(key), str):
             found = _MGRS.search(named.replace("MGRS-", "").upper())
             return found.group(1) if found else named

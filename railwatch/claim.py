@@ -34,7 +34,7 @@ from urllib.parse import quote
 from railwatch.errors import RailwatchError
 from railwatch.store import Store
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
 """Seconds without a sign of life after which a holder is dead."""
@@ -120,7 +120,7 @@ class Claims:
             alive[holder] = self._is_alive(holder)
         if alive[holder]:
             return False
-        LOG.info("%s: taken over from %s, who is gone", scene_id, holder)
+        log.info("%s: taken over from %s, who is gone", scene_id, holder)
         return self._store.put_if_match(key, ours, there.etag)
 
     def _release_one(self, scene_id: str) -> None:
@@ -152,7 +152,7 @@ class Claims:
             try:
                 self._say_alive(number)
             except RailwatchError as exc:
-                LOG.warning("claims: no sign of life could be written: %s", exc)
+                log.warning("claims: no sign of life could be written: %s", exc)
 
     def _say_alive(self, number: int) -> None:
         said = {"holder": self._holder, "beat": number, **_who()}

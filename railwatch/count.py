@@ -16,6 +16,9 @@ FACILITY = "*"
 INTERVAL = 0.9
 """Nominal coverage of every published low-high pair."""
 
+CONDITIONAL_WAGON_M = 14.0
+"""Russian unit of train length, metres (method.md 3.1)."""
+
 
 class ResolutionClass(enum.StrEnum):
     """What a GSD lets physics say (method.md 2.2)."""
@@ -79,7 +82,7 @@ class Count:
     gsd_m: float
     resolution_class: ResolutionClass
     method: str
-    """segmented | period | length | energy | presence."""
+    """segmented | length | energy | presence, by resolution class."""
     occupied_m: float | None
     occupied_m_low: float | None
     occupied_m_high: float | None

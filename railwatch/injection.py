@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.coverage import Float, Float32, cover, sweep
+from railwatch.detector.resolution import PSF_SIGMA_PX
 from railwatch.grid import Grid
 from railwatch.rolling_stock import (
     BY_KIND,
@@ -33,9 +34,6 @@ from railwatch.rolling_stock import (
     dress,
 )
 from railwatch.track import Track
-
-PSF_SIGMA_PX = 0.53
-"""PSF sigma over GSD: a Gaussian whose MTF at Nyquist is 0.25 (method.md 2.2)."""
 
 SHADE: Spectrum = (0.38, 0.30, 0.25, 0.18, 0.12)
 """Sky light over total light, by band: what a shadow leaves of the ground's reflectance."""

@@ -22,6 +22,9 @@ NODATA = np.uint16(65535)
 REFLECTANCE_SCALE = 1e-4
 """Stored uint16 times this is reflectance (0-1); for SAR it is the square root of gamma nought."""
 
+SAR_BANDS = frozenset({"vv", "vh", "hh", "hv"})
+"""Bands of radar, by their common names."""
+
 
 class MaskClass(enum.IntEnum):
     """What the archive's own mask says of a pixel; the detector may overrule it."""

@@ -50,7 +50,7 @@ class Retry(enum.Enum):
 
 
 class Limit(enum.StrEnum):
-    """Tags with a concurrency limit on the server (`infra/limits`), one a scarce thing."""
+    """Tags with a concurrency limit on the server (`infra/operations.yaml`), one a scarce thing."""
 
     ARCHIVE = "archive"
     """The archive's request rate."""

@@ -7,7 +7,6 @@ is written every few seconds at most, because the server takes tens of milliseco
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
-
-logger = logging.getLogger(__name__)
 
 ARTIFACT_EVERY_S = 2.0
 

@@ -15,8 +15,6 @@ from ruamel.yaml.error import YAMLError
 from flows.parameters import URL_WITHOUT_CREDENTIALS
 from railwatch.errors import OperatorError
 
-DEFAULT_FILE = Path("infra/operations.yaml")
-
 FIELDS = ((0, 59), (0, 23), (1, 28), (1, 12), (0, 6))
 """Least and greatest value of cron's fields that `H` may stand for; every month has 28 days."""
 

@@ -25,7 +25,6 @@ from railwatch.errors import OperatorError, RailwatchError
 __all__ = ["COMMANDS", "LazyCommand", "LazyGroup", "main", "railwatch"]
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from railwatch.count import ResolutionClass
+from railwatch.scene import SAR_BANDS
 
 SEGMENT_GSD_M = 1.0
 LENGTH_GSD_M = 6.0
 GROUP_GSD_M = 20.0
-PERIOD_GSD_M = 4.0
-"""Above it the repeat of cars along a train (12-15 m) is not sampled three times."""
-SAR_BANDS = frozenset({"vv", "vh", "hh", "hv"})
+
+PSF_SIGMA_PX = 0.53
+"""Sigma of the point spread (PSF) over GSD: a Gaussian whose MTF at Nyquist is 0.25, for sigma =
+sqrt(-ln m / (2 pi^2 f_N^2)) and f_N = 1 / (2 GSD) (method.md 2.2)."""
 
 
 def resolution_class(gsd_m: float, bands: Collection[str]) -> ResolutionClass | None:
@@ -33,9 +35,5 @@ def resolution_class(gsd_m: float, bands: Collection[str]) -> ResolutionClass | 
 
 
 def psf_sigma_m(gsd_m: float) -> float:
-    """Sigma of the sensor's point spread as sampled on the grid, metres.
-
-    An MTF of 0.25 at Nyquist is a Gaussian of 0.53 x GSD (method.md 2.2: sigma =
-    sqrt(-ln m / (2 pi^2 f_N^2)), f_N = 1 / (2 GSD)).
-    """
-    return 0.53 * gsd_m
+    """Sigma of the sensor's point spread as sampled on the grid, metres."""
+    return PSF_SIGMA_PX * gsd_m

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.count import (
+    CONDITIONAL_WAGON_M,
     FACILITY,
     QUANTILE_LEVELS,
     BaselineState,
@@ -28,8 +29,6 @@ METHOD = {
     ResolutionClass.C: "energy",
     ResolutionClass.D: "presence",
 }
-CONDITIONAL_WAGON_M = 14.0
-"""Russian unit of train length (method.md 3.1)."""
 SUM_DRAWS = 4000
 
 _LOW, _MIDDLE, _HIGH = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5, 0.95))

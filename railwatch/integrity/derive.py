@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from railwatch.area import Area, load_area
-from railwatch.count import Count
 from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_scene
 from railwatch.errors import IntegrityError, OperatorError
@@ -158,28 +157,13 @@ def _derived(record: Record, area: Area, detector: str, scene_id: str) -> dict[s
     """Rows of a scene as they come out when it is counted again."""
     entries = {entry.item_id: entry for entry in record.entries()}
     entry = entries.get(scene_id)
-    counted: tuple[Count, ...] = ()
+    counts = [c for c in record.counts(area.sidings.digest, detector) if c.scene_id != scene_id]
     if entry is not None and entry.status is Status.INGESTED:
-        counted = detect_scene(record, area, scene_id).counts
+        counts += detect_scene(record, area, scene_id).counts
     references = read_references(record.store, area.id)
-    recounted = _Recounted(record, scene_id, counted)
-    content = content_of(recounted, area, detector, references=references)
+    content = content_of(record, area, detector, references=references, counts=counts)
     rows = count_rows(content, NEVER, ())
     return {str(row["siding_id"]): row for row in rows if row["scene_id"] == scene_id}
-
-
-class _Recounted(Record):
-    """A record whose counts of one scene are others."""
-
-    def __init__(self, record: Record, scene_id: str, counted: tuple[Count, ...]) -> None:
-        self.__dict__.update(record.__dict__)
-        self._scene_id = scene_id
-        self._counted = counted
-
-    def counts(self, siding_set: str, detector: str) -> list[Count]:
-        """Give what was counted again in the place of what was found before."""
-        kept = [c for c in super().counts(siding_set, detector) if c.scene_id != self._scene_id]
-        return sorted([*kept, *self._counted], key=lambda c: (c.acquired, c.scene_id))
 
 
 def _differences(published: Mapping[str, Row], derived: Mapping[str, Row]) -> Iterator[Difference]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from railwatch.count import ResolutionClass
+from railwatch.detector.resolution import resolution_class
 from railwatch.publication import evidence, feed, geojson, parquet, stac
 from railwatch.publication.content import Content, Listed, utc
 from railwatch.publication.cube import PIXELS, cube_name
@@ -163,8 +165,9 @@ def _cars(content: Content) -> list[geojson.Feature]:
 
 
 def _has_cars(listed: Listed) -> bool:
-    """Whether single cars can be seen in it at all: class A, up to 1 m."""
-    return listed.scene is not None and listed.scene.gsd_m <= 1.0
+    """Whether single cars can be seen in it at all."""
+    scene = listed.scene
+    return scene is not None and resolution_class(scene.gsd_m, scene.bands) is ResolutionClass.A
 
 
 def _json(said: Any) -> bytes:

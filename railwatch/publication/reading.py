@@ -52,6 +52,7 @@ def content_of(
     *,
     references: Iterable[Reference] = (),
     sensitivity: Sensitivity | None = None,
+    counts: Iterable[Count] | None = None,
 ) -> Content:
     """Read what a publication of `area` says now: put right by references, then judged.
 
@@ -67,22 +68,23 @@ def content_of(
         What analysts counted there by eye; corrected ones are passed over.
     sensitivity
         How small a change would be seen, where that was measured.
+    counts
+        What to say instead of the detector's counts in the record.
     """
     snapshot = record.state_digest(area.sidings.digest)
     references = in_force(list(references))
-    adjusted = adjust(record.counts(area.sidings.digest, detector), references)
+    found = record.counts(area.sidings.digest, detector) if counts is None else counts
+    adjusted = adjust(sorted(found, key=_order), references)
     scale = calibrated(adjusted)
-    counts = with_records(adjusted, scale=scale)
+    judged = with_records(adjusted, scale=scale)
     return Content(
         area=area,
         detector=detector,
         snapshot=snapshot,
         listed=tuple(listed(entry) for entry in record.entries() if entry.status in _LISTED),
-        counts=tuple(
-            sorted((dataclasses.replace(c, snapshot=snapshot) for c in counts), key=_order)
-        ),
+        counts=tuple(dataclasses.replace(count, snapshot=snapshot) for count in judged),
         reader=RecordReader(record, area.sidings.digest, detector),
-        statements=surge_statements(counts, scale),
+        statements=surge_statements(judged, scale),
         references=tuple(references),
         sensitivity=sensitivity,
     )

@@ -13,12 +13,15 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
-from railwatch.count import INTERVAL, QUANTILE_LEVELS, BaselineState, Count
+from railwatch.count import (
+    CONDITIONAL_WAGON_M,
+    INTERVAL,
+    QUANTILE_LEVELS,
+    BaselineState,
+    Count,
+)
 from railwatch.series.comparability import Observation, observations
 from railwatch.series.latent import LatentCount, latent_count
-
-CONDITIONAL_WAGON_M = 14.0
-"""Length of the Russian unit of train length, metres (method.md 3.1)."""
 
 _LOW, _MIDDLE, _HIGH = (1 - INTERVAL) / 2, 0.5, (1 + INTERVAL) / 2
 

@@ -24,12 +24,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from railwatch.scene import NODATA, REFLECTANCE_SCALE
+from railwatch.scene import NODATA, REFLECTANCE_SCALE, SAR_BANDS
 from railwatch.sources.archive.document import number_at, objects_at, text_at
 
 WANTED = ("pan", "blue", "green", "red", "nir", "swir16", "swir22", "vv", "vh", "hh", "hv")
 """Bands a detector can use, in the order they are stored."""
-SAR = frozenset({"vv", "vh", "hh", "hv"})
 
 _SENTINEL_2 = {
     "B02": "blue",
@@ -136,12 +135,17 @@ def stored(
     missing = np.zeros(raw.shape, dtype=np.bool_)
     for nothing in nodata:
         missing |= raw == nothing
-    if raw.dtype == np.uint16 and scale == REFLECTANCE_SCALE and offset == 0 and name not in SAR:
+    if (
+        raw.dtype == np.uint16
+        and scale == REFLECTANCE_SCALE
+        and offset == 0
+        and name not in SAR_BANDS
+    ):
         return np.where(missing, NODATA, raw)
     if raw.dtype.kind == "f":
         missing |= ~np.isfinite(raw)
     value = np.where(missing, 0, raw).astype(np.float32) * np.float32(scale) + np.float32(offset)
-    if name in SAR and raw.dtype.kind == "f":
+    if name in SAR_BANDS and raw.dtype.kind == "f":
         if scaling.unit in ("db", "decibel") or _median(value, missing) < 0:
             value = np.float32(10.0) ** (value / np.float32(10.0))
         value = np.sqrt(np.maximum(value, np.float32(0)))
@@ -154,7 +158,7 @@ def counts_shift(name: str, dtype: str, scaling: Scaling) -> int | None:
 
     Sentinel-2's are so: their scale is the cube's, their offset a whole number of its steps.
     """
-    if np.dtype(dtype) != np.uint16 or scaling.scale != REFLECTANCE_SCALE or name in SAR:
+    if np.dtype(dtype) != np.uint16 or scaling.scale != REFLECTANCE_SCALE or name in SAR_BANDS:
         return None
     shift = (scaling.offset or 0.0) / REFLECTANCE_SCALE
     whole = round(shift)

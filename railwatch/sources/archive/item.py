@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from railwatch.scene import Rejection, Scene
+from railwatch.acquisition import TILE_KEYS
+from railwatch.scene import REFLECTANCE_SCALE, Rejection, Scene
 from railwatch.sources import CHANGE_KEY
 from railwatch.sources.archive import band as bands
 from railwatch.sources.archive import mask as masks
@@ -35,7 +36,8 @@ from railwatch.sources.archive.tiff import Header
 ITEM_KEY = "archive:item"
 """Scene property: key of the item's document in the archive."""
 KEPT = (
-    *("grid:code", "s2:mgrs_tile", "s2:tile_id", "landsat:scene_id", "eo:cloud_cover", "license"),
+    *TILE_KEYS,
+    *("eo:cloud_cover", "license"),
     "railwatch:rendered",  # a publication says of simulated scenes that they are
 )
 """Properties that are kept with a scene: what tells tiles apart, and provenance."""
@@ -222,7 +224,7 @@ def _candidates(said: dict[str, Any], key: str, item_id: str, archive: Archive) 
                 scaling = bands.scaling_of(plane, asset)
                 if said["properties"].get("earthsearch:boa_offset_applied") is True:
                     # Earth Search states -0.1 whether or not it was applied (earth-search#66).
-                    scaling = replace(scaling, scale=scaling.scale or 1e-4, offset=0.0)
+                    scaling = replace(scaling, scale=scaling.scale or REFLECTANCE_SCALE, offset=0.0)
                 gsd = _stated_gsd(plane, asset)
                 rendered = bool(roles & _VISUAL) or name.lower() in _VISUAL
                 yield BandAt(common, name, file, i + 1, scaling, gsd, rendered)

@@ -36,7 +36,7 @@ from railwatch.sources.sentinel_hub.script import evalscript
 from railwatch.sources.sentinel_hub.transport import BrokenAnswerError, Reply, Transport
 from railwatch.sources.sentinel_hub.verdict import UnauthorisedError, check, said
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Session(SentinelHubSession):
             raise TransientError(f"login: no usable token in the answer: {exc}") from exc
         life_s = token.get("expires_in")
         if not isinstance(life_s, int | float) or life_s <= 0:
-            LOG.warning("login: life time %r makes no sense, taking %g s", life_s, _SHORTEST_LIFE_S)
+            log.warning("login: life time %r makes no sense, taking %g s", life_s, _SHORTEST_LIFE_S)
             life_s = _SHORTEST_LIFE_S
         token["expires_at"] = time.time() + life_s
         self.refresh_before_expiry = min(_EARLY_S, life_s / 5)

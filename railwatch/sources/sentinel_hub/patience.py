@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from railwatch.errors import TransientError
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -152,13 +152,13 @@ def persist(
                 asked = max(exc.retry_after_s, patience.wait_floor_s)
                 again = patience.backoff(refusals) if refusals > 1 else 0.0
                 pace.hold(min(max(asked, again), patience.wait_cap_s))
-                LOG.info("%s: asked to wait %.1f s (%d in a row)", subject, pace.wait(), refusals)
+                log.info("%s: asked to wait %.1f s (%d in a row)", subject, pace.wait(), refusals)
                 continue
             failures, refusals = failures + 1, 0
             pause = patience.backoff(failures)
             if failures >= patience.attempts or time.monotonic() + pause > ends:
                 raise GaveUpError(f"{subject}: gave up after {failures} tries: {exc}") from exc
-            LOG.info("%s: try %d failed, again in %.1f s: %s", subject, failures, pause, exc)
+            log.info("%s: try %d failed, again in %.1f s: %s", subject, failures, pause, exc)
             sleep(pause)
 
 

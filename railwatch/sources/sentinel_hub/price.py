@@ -10,7 +10,6 @@ Sentinel Hub documentation, "Processing units" (2026): 16-bit output, one sample
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Iterator
@@ -19,8 +18,6 @@ from dataclasses import dataclass, field
 
 from railwatch.errors import QuotaError
 from railwatch.sources.sentinel_hub.collection import Collection
-
-LOG = logging.getLogger(__name__)
 
 _UNIT_PX = 512 * 512
 _LEAST_AREA = 0.01

@@ -7,7 +7,6 @@ spool if it was paid for before, and believed only when it proves to be what was
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,8 +42,6 @@ from railwatch.sources.sentinel_hub.transport import Bounds, Reply, Transport
 
 if TYPE_CHECKING:
     from railwatch.sources.sentinel_hub.client import Hub
-
-LOG = logging.getLogger(__name__)
 
 _SPENT = "x-processingunits-spent"
 _SKEW = dt.timedelta(seconds=5)

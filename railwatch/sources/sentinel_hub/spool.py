@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 from railwatch.store import Store
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _MAGIC = b"RWSP2"
 _HEAD = struct.Struct(">5sd32s")
@@ -58,7 +58,7 @@ class Spool:
             return None
         kept = _unwrapped(data)
         if kept is None:
-            LOG.warning("%s: spooled answer %s is damaged", scene_id, digest)
+            log.warning("%s: spooled answer %s is damaged", scene_id, digest)
             self.store.delete(key)
         return kept
 

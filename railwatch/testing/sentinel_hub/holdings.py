@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,8 +20,6 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from railwatch.testing.sentinel_hub.rules import bands
-
-LOG = logging.getLogger(__name__)
 
 _S2_NAME = re.compile(
     r"^(?P<head>S2[A-D]_MSI(?:L2A|L1C)_\d{8}T\d{6}_N)(?P<baseline>\d{4})"

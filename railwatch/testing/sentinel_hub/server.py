@@ -45,7 +45,7 @@ from railwatch.testing.sentinel_hub.ledger import Ledger, Limits, Meter
 from railwatch.testing.sentinel_hub.oauth import TOKEN_LIFE_S, TOKEN_PATHS, Door
 from railwatch.testing.sentinel_hub.process import SPENT_HEADER, Process
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 PROCESS_PATHS = ("/api/v1/process", "/process/v1")
 CATALOG_ROOTS = ("/api/v1/catalog/1.0.0", "/catalog/v1")
@@ -111,7 +111,7 @@ class Emulator:
             target=self._server.serve_forever, args=(0.05,), name="sentinel-hub-emulator"
         )
         self._thread.start()
-        LOG.info("emulating Sentinel Hub at %s with %d scenes", self.url, len(self.holdings))
+        log.info("emulating Sentinel Hub at %s with %d scenes", self.url, len(self.holdings))
         return self
 
     def __exit__(
@@ -243,7 +243,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # as in the base class
         """Log instead of printing: clients may hang up whenever they like."""
-        LOG.debug("connection from %s failed: %s", client_address, sys.exc_info()[1])
+        log.debug("connection from %s failed: %s", client_address, sys.exc_info()[1])
 
     def close_connections(self) -> None:
         """Cut every connection that is still open."""
@@ -267,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815  # names the base class looks for
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as in the base class
-        LOG.debug(format, *args)
+        log.debug(format, *args)
 
     def _exchange(self) -> None:
         """Answer one request and enter it in the ledger."""
