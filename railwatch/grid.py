@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyproj
 import shapely
-from rasterio.transform import Affine
+from affine import Affine
 
 from railwatch.siding import SidingSet
 

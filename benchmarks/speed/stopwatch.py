@@ -1,6 +1,6 @@
 """What a contender's process measures of itself; standard library only, for peers' environments.
 
-Processor time is user and system of the process and of the children it waited for. The greatest
+Processor time is user and system of the process and of its children, ended or not. The greatest
 resident set is the kernel's own high-water mark since the program was loaded. Imports and the
 loading of compiled kernels come before the watch is started, for ours and for peers alike.
 """
@@ -16,8 +16,24 @@ from typing import Any, Self
 
 
 def cpu_s() -> float:
-    """User and system seconds of this process and its ended children."""
-    return time.process_time() + sum(os.times()[2:4])
+    """User and system seconds of this process and its children, ended or not."""
+    return time.process_time() + sum(os.times()[2:4]) + sum(map(_alive_s, _children()))
+
+
+def _children() -> list[int]:
+    """Ids of the processes that any thread of this one started and did not wait for."""
+    told = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for one in told for pid in one.read_text(encoding="ascii").split()]
+
+
+def _alive_s(pid: int) -> float:
+    """User and system seconds of a child and of those it waited for."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    ticks = told.rsplit(")", 1)[1].split()[11:15]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mb() -> float:

@@ -21,6 +21,7 @@ from railwatch.sources import CHANGE_KEY
 from railwatch.sources.archive import band as bands
 from railwatch.sources.archive import mask as masks
 from railwatch.sources.archive.band import BandAt
+from railwatch.sources.archive.decoding import Header
 from railwatch.sources.archive.document import (
     BadItemError,
     bad,
@@ -30,8 +31,6 @@ from railwatch.sources.archive.document import (
     text_at,
 )
 from railwatch.sources.archive.mask import MaskAt
-from railwatch.sources.archive.placing import METRES_A_DEGREE
-from railwatch.sources.archive.tiff import Header
 
 ITEM_KEY = "archive:item"
 """Scene property: key of the item's document in the archive."""
@@ -282,10 +281,7 @@ def _gsd(
         if whole <= 0:
             raise bad(key, "properties.gsd", f"{whole} is not positive")
         return whole
-    header = archive.header(found[0].file, item_id)
-    side = (abs(header.transform.determinant)) ** 0.5
-    if header.crs is not None and header.crs.is_geographic:
-        side *= METRES_A_DEGREE
+    side = archive.header(found[0].file, item_id).side_m
     if not side > 0:
         raise bad(key, "properties.gsd", "is missing, and the file has no map coordinates")
     return float(f"{side:.4g}")

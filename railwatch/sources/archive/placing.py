@@ -24,6 +24,7 @@ from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
 from railwatch.grid import TILE_PX, Grid
+from railwatch.sources.archive.tiff import side_m
 
 ALIGNED_PX = 0.01
 """Pixels coincide when corners differ by less; a resampling to mend it would only blur."""
@@ -31,8 +32,6 @@ MARGIN_PX = 4
 """Pixels read around a window that is resampled: cubic convolution reaches two."""
 COARSE = 1.2
 """Ratio of the file's pixels to the grid's from which there is no detail to keep sharp."""
-METRES_A_DEGREE = 111_320.0
-"""Of latitude, and of longitude on the equator."""
 BAND_TILES = 8
 """Tile rows read at a time at most: bounds memory for large scenes."""
 
@@ -159,7 +158,7 @@ class Placing:
             col = window.col_off + at[1] - part.cols.start
             out[:, row : row + window.height, col : col + window.width] = read
             return out
-        scale = min(1.0, self._side() / self.grid.gsd_m)
+        scale = min(1.0, side_m(self.transform, self.crs) / self.grid.gsd_m)
         for plane, source in zip(out, read, strict=True):
             reproject(
                 source,
@@ -183,13 +182,8 @@ class Placing:
         shift = Affine.translation(part.cols.start, part.rows.start)
         return Affine(*(self.grid.transform @ shift)[:6])
 
-    def _side(self) -> float:
-        """Side of the file's pixels, metres."""
-        side = math.sqrt(abs(self.transform.determinant))
-        return side * METRES_A_DEGREE if self.crs.is_geographic else side
-
     def _resampling(self) -> Resampling:
-        coarse = self._side() > COARSE * self.grid.gsd_m
+        coarse = side_m(self.transform, self.crs) > COARSE * self.grid.gsd_m
         return Resampling.bilinear if coarse else Resampling.cubic
 
     def _window(self, part: Part) -> Window | None:

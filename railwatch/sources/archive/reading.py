@@ -10,8 +10,8 @@ import numpy.typing as npt
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
-from scipy import ndimage
 
+from railwatch.decoder import Files
 from railwatch.errors import SceneError
 from railwatch.grid import TILE_PX, Grid
 from railwatch.scene import NODATA, MaskClass, Rejection
@@ -22,14 +22,13 @@ from railwatch.sources.archive.band import BandAt
 from railwatch.sources.archive.item import Item
 from railwatch.sources.archive.mask import MaskAt
 from railwatch.sources.archive.placing import Placing, parts_of
-from railwatch.store import Store
 
 
 class Reading:
     """One scene being read onto the wanted tiles of a grid."""
 
-    def __init__(self, store: Store, item: Item, grid: Grid, tiles: npt.NDArray[np.bool_]) -> None:
-        self._store = store
+    def __init__(self, files: Files, item: Item, grid: Grid, tiles: npt.NDArray[np.bool_]) -> None:
+        self._files = files
         self._item = item
         self._grid = grid
         self._tiles = tiles
@@ -37,25 +36,30 @@ class Reading:
         self._reached = False
         self._says_missing = False
 
-    def values(self) -> npt.NDArray[np.uint16]:
-        """Read all bands: (band, y, x) uint16 as the cube stores them."""
-        out = np.full((len(self._item.bands), *self._grid.shape), NODATA, dtype=np.uint16)
+    def values(self, out: npt.NDArray[np.uint16]) -> None:
+        """Read all bands as the cube stores them into `out`, (band, y, x) uint16 of `NODATA`."""
         places = sorted(enumerate(self._item.bands), key=lambda place: place[1].file)
         for file, group in groupby(places, key=lambda place: place[1].file):
             self._read_file(file, list(group), out)
         if not self._says_missing:
             _blank_fill(out)
         self._blank_unwanted(out, int(NODATA))
-        return out
 
-    def mask(self, unmeasured: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-        """Read the masks: (y, x) uint8 `MaskClass`; no data where no band was measured."""
-        out = np.zeros(self._grid.shape, dtype=np.uint8)
+    def mask(self, values: npt.NDArray[np.uint16], out: npt.NDArray[np.uint8]) -> None:
+        """Read the masks into `out`, (y, x) uint8 of zeros; no data where no band was measured.
+
+        Raises
+        ------
+        SceneError
+            None of `values` was measured.
+        """
         for mask in self._item.masks:
             self._apply(mask, out)
+        unmeasured = _unmeasured(values)
         out[unmeasured] = MaskClass.NODATA
         self._blank_unwanted(out, MaskClass.NODATA)
-        return out
+        if unmeasured.all():
+            raise SceneError(self._item.scene.id, *self._why_empty())
 
     def _apply(self, mask: MaskAt, out: npt.NDArray[np.uint8]) -> None:
         """Put a mask's classes where no earlier mask said anything."""
@@ -63,7 +67,7 @@ class Reading:
         def convert(raw: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             return masks.classes_of(raw, mask)[None]
 
-        with tiff.opened(self._store, mask.file, self._item.scene.id) as dataset:
+        with tiff.opened(self._files, mask.file, self._item.scene.id) as dataset:
             placing = self._placing(dataset, mask.asset, mask.file)
             for part in self._parts:
                 fill = int(MaskClass.NODATA)
@@ -72,7 +76,7 @@ class Reading:
                     there = out[part.rows, part.cols]
                     np.copyto(there, placed[0], where=there == MaskClass.CLEAR)
 
-    def why_empty(self) -> tuple[Rejection, str]:
+    def _why_empty(self) -> tuple[Rejection, str]:
         """Reason and sentence for a scene without one measured pixel."""
         first, *others = sorted({one.file for one in self._item.bands})
         files = f"{first} and {len(others)} more" if others else first
@@ -84,7 +88,7 @@ class Reading:
         self, file: str, places: list[tuple[int, BandAt]], out: npt.NDArray[np.uint16]
     ) -> None:
         scene_id = self._item.scene.id
-        with tiff.opened(self._store, file, scene_id) as dataset:
+        with tiff.opened(self._files, file, scene_id) as dataset:
             for _, one in places:
                 if one.plane > dataset.count:
                     raise SceneError(
@@ -208,6 +212,17 @@ def _blank_fill(out: npt.NDArray[np.uint16]) -> None:
     """
     if not (out == 0).any():
         return
+    from scipy import ndimage
+
     black = ((out == 0) | (out == NODATA)).all(axis=0)
     fill = ndimage.binary_opening(black, np.ones((3, 3), dtype=np.bool_))
     out[:, fill] = NODATA
+
+
+def _unmeasured(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
+    """(y, x) bool, True where no band was measured; looks on only where the first was not."""
+    missing = np.asarray(values[0] == NODATA)
+    if missing.any():
+        for plane in values[1:]:
+            missing &= plane == NODATA
+    return missing

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.acquisition import newest_versions
+from railwatch.decoder import decoded
 from railwatch.errors import SceneError, SourceError
 from railwatch.grid import Grid
-from railwatch.scene import NODATA, Rejection, Scene, SceneRaster
+from railwatch.scene import Rejection, Scene, SceneRaster
 from railwatch.sources import Found, Price, Query
 from railwatch.sources.archive import item as items
-from railwatch.sources.archive import tiff
+from railwatch.sources.archive.decoding import SceneJob, header
 from railwatch.sources.archive.document import BadItemError, parse
 from railwatch.sources.archive.item import ITEM_KEY, Archive, Item
-from railwatch.sources.archive.reading import Reading
 from railwatch.store import FolderStore, Store
 
 
@@ -90,12 +90,8 @@ class ArchiveSource:
         SceneError
             A file is missing, damaged or does not reach the tiles, or holds no data there.
         """
-        reading = Reading(self._store, self._item(scene), grid, tiles)
-        values = reading.values()
-        unmeasured = _unmeasured(values)
-        mask = reading.mask(unmeasured)
-        if unmeasured.all():
-            raise SceneError(scene.id, *reading.why_empty())
+        job = SceneJob(self._item(scene), grid, tiles)
+        values, mask = decoded(job, scene.id, files=self._store).arrays
         return SceneRaster(scene.bands, values, mask)
 
     def __reduce__(self) -> tuple[type[ArchiveSource], tuple[str]]:
@@ -106,7 +102,7 @@ class ArchiveSource:
         if isinstance(self._store, FolderStore) and not self._store.path.is_dir():
             raise SourceError(f"{self.url}: there is no such folder: mend --archive")
         sizes = {listed.key: listed.size for listed in self._store.listed()}
-        archive = Archive(self.url, sizes.get, functools.partial(tiff.header, self._store))
+        archive = Archive(self.url, sizes.get, functools.partial(header, self._store))
         rejected, read = [], []
         for key in (k for k in sizes if k.lower().endswith(".json")):
             name = key
@@ -127,7 +123,7 @@ class ArchiveSource:
         if not isinstance(key, str):
             raise SceneError(scene.id, Rejection.BAD_ITEM, "was not found by searching an archive")
         if key not in self._items:
-            archive = Archive(self.url, self._size, functools.partial(tiff.header, self._store))
+            archive = Archive(self.url, self._size, functools.partial(header, self._store))
             try:
                 self._items[key] = items.read(parse(self._store.get(key), key), key, archive)
             except KeyError:
@@ -141,15 +137,6 @@ class ArchiveSource:
             return self._store.size(key)
         except KeyError:
             return None
-
-
-def _unmeasured(values: npt.NDArray[np.uint16]) -> npt.NDArray[np.bool_]:
-    """(y, x) bool, True where no band was measured; looks on only where the first was not."""
-    missing = np.asarray(values[0] == NODATA)
-    if missing.any():
-        for plane in values[1:]:
-            missing &= plane == NODATA
-    return missing
 
 
 def _within(acquired: dt.datetime, query: Query) -> bool:

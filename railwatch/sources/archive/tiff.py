@@ -3,7 +3,7 @@
 GDAL chooses a driver by content and some drivers fetch URLs, so only its GTiff driver may open a
 file, only as a file of the store, and without the files beside it. What a file claims of its size
 is checked before any memory is asked for, and only windows are read. Files in a bucket are read by
-ranges through the store; GDAL never learns a URL.
+ranges through the worker; GDAL never learns a URL. This module is imported by the decoder alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,18 @@ from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+from railwatch.decoder import Files
 from railwatch.errors import SceneError
 from railwatch.scene import Rejection
-from railwatch.store import FolderStore, Store
+from railwatch.store import FolderStore
 
 MAX_SIDE = 500_000
 """Pixels; a Sentinel-2 tile has 10,980, a long strip at 0.3 m 300,000."""
 MAX_BLOCK_BYTES = 256 << 20
 """GDAL decodes whole blocks; a file that wants more for one is refused."""
 MAX_PLANES = 64
+METRES_A_DEGREE = 111_320.0
+"""Of latitude, and of longitude on the equator."""
 
 _OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .aux.xml, .ovr or .msk from beside the file
@@ -42,21 +45,8 @@ _OPTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of itself."""
-
-    width: int
-    height: int
-    dtype: str
-    names: tuple[str | None, ...]
-    """Description or colour of each plane; None where it has neither."""
-    transform: Affine
-    crs: CRS | None
-
-
 @contextlib.contextmanager
-def opened(store: Store, key: str, scene_id: str) -> Iterator[Any]:
+def opened(files: Files, key: str, scene_id: str) -> Iterator[Any]:
     """Open a file of the archive as a rasterio dataset.
 
     Raises
@@ -67,13 +57,13 @@ def opened(store: Store, key: str, scene_id: str) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(rasterio.Env(**_OPTIONS))
-            if isinstance(store, FolderStore):
-                path = store.file(key)
+            if isinstance(files, FolderStore):
+                path = files.file(key)
                 if not path.is_file():
                     raise _missing(scene_id, key)
                 dataset = stack.enter_context(rasterio.open(path, driver="GTiff"))
             else:
-                opener = functools.partial(_open_ranges, store, store.size(key))
+                opener = functools.partial(_open_ranges, files, files.size(key))
                 dataset = stack.enter_context(rasterio.open(key, driver="GTiff", opener=opener))
             _check(dataset, scene_id, key)
             yield dataset
@@ -85,18 +75,10 @@ def opened(store: Store, key: str, scene_id: str) -> Iterator[Any]:
             ) from exc
 
 
-def header(store: Store, key: str, scene_id: str) -> Header:
-    """Read what a file says of itself; raises as `opened`."""
-    with opened(store, key, scene_id) as dataset:
-        colours = [None if c in _COLOURLESS else c.name for c in dataset.colorinterp]
-        return Header(
-            dataset.width,
-            dataset.height,
-            dataset.dtypes[0],
-            tuple(d or c for d, c in zip(dataset.descriptions, colours, strict=True)),
-            dataset.transform,
-            dataset.crs,
-        )
+def side_m(transform: Affine, crs: CRS | None) -> float:
+    """Side of a file's pixels, metres: of one that has no map coordinates, as if they were."""
+    side = math.sqrt(abs(transform.determinant))
+    return side * METRES_A_DEGREE if crs is not None and crs.is_geographic else side
 
 
 def alpha_plane(dataset: Any) -> int | None:
@@ -115,7 +97,7 @@ def has_mask(dataset: Any) -> bool:
     return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
-_COLOURLESS = {ColorInterp.gray, ColorInterp.undefined, ColorInterp.palette}
+COLOURLESS = {ColorInterp.gray, ColorInterp.undefined, ColorInterp.palette}
 
 
 def _check(dataset: Any, scene_id: str, key: str) -> None:
@@ -154,11 +136,11 @@ def _reason(exc: Exception) -> str:
     return " ".join(str(exc).split())[:200]
 
 
-def _open_ranges(store: Store, size: int, key: str, mode: str = "rb") -> _Ranges:
+def _open_ranges(files: Files, size: int, key: str, mode: str = "rb") -> _Ranges:
     """Open an object as GDAL asks for it; rasterio may open it more than once."""
     if "w" in mode or "a" in mode or "+" in mode:
         raise PermissionError(key)
-    return _Ranges(store, key, size)
+    return _Ranges(files, key, size)
 
 
 class _Ranges(io.RawIOBase):
@@ -167,9 +149,9 @@ class _Ranges(io.RawIOBase):
     BLOCK = 256 << 10
     KEPT = 64
 
-    def __init__(self, store: Store, key: str, size: int) -> None:
+    def __init__(self, files: Files, key: str, size: int) -> None:
         super().__init__()
-        self._store, self._key, self._size = store, key, size
+        self._files, self._key, self._size = files, key, size
         self._at = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
@@ -204,7 +186,7 @@ class _Ranges(io.RawIOBase):
             self._blocks.move_to_end(number)
             return self._blocks[number]
         start = number * self.BLOCK
-        block = self._store.get_range(self._key, start, min(self.BLOCK, self._size - start))
+        block = self._files.get_range(self._key, start, min(self.BLOCK, self._size - start))
         self._blocks[number] = block
         if len(self._blocks) > self.KEPT:
             self._blocks.popitem(last=False)

@@ -12,10 +12,13 @@ import io
 import json
 import tarfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from railwatch.decoder import Desk, decoded
+from railwatch.decoder.desk import room
 from railwatch.errors import TransientError
 
 _IMAGE, _USER_DATA = "default.tif", "userdata.json"
@@ -48,8 +51,8 @@ class Expected:
         return int(self.width * self.height * self.count * 2 * 1.1) + _MOST_USER_DATA + _OVERHEAD
 
 
-def unpacked(body: bytes, expected: Expected) -> npt.NDArray[np.uint16]:
-    """Check an answer against its request and decode it.
+def unpacked(body: bytes, expected: Expected, scene_id: str) -> npt.NDArray[np.uint16]:
+    """Check an answer against its request and have it decoded.
 
     Returns
     -------
@@ -59,10 +62,15 @@ def unpacked(body: bytes, expected: Expected) -> npt.NDArray[np.uint16]:
     ------
     TransientError
         It is not what was asked for: cut short, another format, size, place, type or acquisition.
+    SceneError
+        It crashes whoever decodes it.
     """
     members = _members(body, expected)
     _check_scenes(members[_USER_DATA], expected)
-    return _decoded(members[_IMAGE], expected)
+    image = members[_IMAGE]
+    if not image.startswith(_TIFF_MAGIC):
+        raise TransientError(f"answer is no TIFF: begins {image[:16]!r}")
+    return decoded(ImageJob(scene_id, expected), scene_id, content=image).arrays[0]
 
 
 def _members(body: bytes, expected: Expected) -> dict[str, bytes]:
@@ -104,22 +112,35 @@ def _check_scenes(user_data: bytes, expected: Expected) -> None:
             )
 
 
-def _decoded(content: bytes, expected: Expected) -> npt.NDArray[np.uint16]:
-    """Compare an image's header with the request, then decode it."""
-    from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
-    from rasterio.io import MemoryFile
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """Compare an image's header with the request, then decode it: (band, y, x) uint16."""
 
-    if not content.startswith(_TIFF_MAGIC):
-        raise TransientError(f"answer is no TIFF: begins {content[:16]!r}")
-    try:
-        # Only GTiff: other drivers open addresses and files a document names.
-        with MemoryFile(content) as memory, memory.open(driver="GTiff") as image:
-            _check_header(image, expected)
-            values: npt.NDArray[np.uint16] = image.read()
-    except (RasterioError, CRSError, NotGeoreferencedWarning) as exc:
-        # The warning is an exception where an application asks for that.
-        raise TransientError(f"answer is no readable TIFF: {exc}") from exc
-    return values
+    scene_id: str
+    expected: Expected
+
+    @property
+    def room(self) -> int:
+        """Bytes of its pixels."""
+        return room(self._shape, np.uint16)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.expected.count, self.expected.height, self.expected.width
+
+    def run(self, desk: Desk) -> dict[str, Any]:
+        """Open what came with the job, with the GeoTIFF driver alone."""
+        from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+        from rasterio.io import MemoryFile
+
+        try:
+            # Only GTiff: other drivers open addresses and files a document names.
+            with MemoryFile(bytes(desk.content)) as memory, memory.open(driver="GTiff") as image:
+                _check_header(image, self.expected)
+                image.read(out=desk.array(self._shape, np.uint16, 0))
+        except (RasterioError, CRSError, NotGeoreferencedWarning) as exc:
+            raise TransientError(f"answer is no readable TIFF: {exc}") from exc
+        return {}
 
 
 def _check_header(image: object, expected: Expected) -> None:

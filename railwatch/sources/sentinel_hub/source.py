@@ -204,7 +204,7 @@ class SentinelHubSource:
         digest = request_digest(self.account.base_url, request.post_values)
         kept = self.spool.get(scene.id, digest) if self.spool is not None else None
         if kept is not None:
-            return unpacked(kept.body, expected), kept.pu
+            return unpacked(kept.body, expected, scene.id), kept.pu
         price_pu = processing_units(collection, *size)
         with self.budget.paying(price_pu) as charged:
 
@@ -212,7 +212,7 @@ class SentinelHubSource:
                 charged.append(_charged(headers, price_pu))
 
             def accept(reply: Reply) -> tuple[npt.NDArray[np.uint16], bytes]:
-                return unpacked(reply.body, expected), reply.body
+                return unpacked(reply.body, expected, scene.id), reply.body
 
             try:
                 planes, body = self._hub().client.send(

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import mmap
 import tarfile
 
 import numpy as np
@@ -14,8 +15,9 @@ from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.transform import from_bounds
 
+from railwatch.decoder import Desk
 from railwatch.errors import TransientError
-from railwatch.sources.sentinel_hub.delivery import Expected, unpacked
+from railwatch.sources.sentinel_hub.delivery import Expected, ImageJob, unpacked
 
 MOMENT = dt.datetime(2024, 1, 3, 2, 10, 49, 296_000, tzinfo=dt.UTC)
 BOUNDS = (632320.0, 4697280.0, 632640.0, 4697600.0)
@@ -56,7 +58,7 @@ def test_what_was_asked_for_is_decoded():
     """The right answer gives its pixels; an answer made of no scene is right, too."""
     empty = json.dumps({"scenes": "[]"}).encode()
     for told in (scenes(), empty):
-        got = unpacked(tar(default_tif=tiff(), userdata_json=told), EXPECTED)
+        got = unpacked(tar(default_tif=tiff(), userdata_json=told), EXPECTED, "scene")
 
         np.testing.assert_array_equal(got, VALUES)
 
@@ -97,7 +99,7 @@ WRONG = [
 def test_anything_else_is_refused(body, words):
     """Each is a reason to ask again, never pixels and never another exception."""
     with pytest.raises(TransientError, match=words):
-        unpacked(body, EXPECTED)
+        unpacked(body, EXPECTED, "scene")
 
 
 def test_a_bomb_is_refused_by_its_header():
@@ -121,7 +123,7 @@ def test_a_bomb_is_refused_by_its_header():
 
     assert len(bomb) < EXPECTED.most_bytes
     with pytest.raises(TransientError, match="40000 x 40000"):
-        unpacked(tar(default_tif=bomb, userdata_json=scenes()), EXPECTED)
+        unpacked(tar(default_tif=bomb, userdata_json=scenes()), EXPECTED, "scene")
 
 
 @settings(max_examples=80, deadline=None)
@@ -135,7 +137,7 @@ def test_damage_anywhere_is_refused_or_harmless(data):
     else:
         body[at] = data.draw(st.integers(0, 255))
     try:
-        got = unpacked(bytes(body), EXPECTED)
+        got = unpacked(bytes(body), EXPECTED, "scene")
     except TransientError:
         return
 
@@ -152,8 +154,9 @@ def test_only_the_geotiff_driver_is_used(monkeypatch):
         return original(self, driver=driver, **given)
 
     monkeypatch.setattr(rasterio.io.MemoryFile, "open", spy)
-    body = tar(default_tif=b"II*\0" + SVG, userdata_json=scenes())
+    job = ImageJob("scene", EXPECTED)
+    desk = Desk(None, memoryview(b"II*\0" + SVG), mmap.mmap(-1, job.room), 0)
 
     with pytest.raises(TransientError):
-        unpacked(body, EXPECTED)
+        job.run(desk)
     assert opened == ["GTiff"]
