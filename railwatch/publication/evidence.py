@@ -190,7 +190,7 @@ def overlay(detection: Detection, frame: Frame) -> bytes:
 
 def strips(detection: Detection) -> bytes:
     """Draw every strip over the probability that the track is occupied, one chainage axis each."""
-    curves = {occupancy.siding_id: occupancy for occupancy in detection.occupancy}
+    curves = {_members(occupancy.siding_id): occupancy for occupancy in detection.occupancy}
     bands: Sequence[str] = detection.strips[0].bands if detection.strips else ()
     longest = max(
         (float(strip.chainage_m[-1]) for strip in detection.strips if strip.chainage_m.size),
@@ -199,12 +199,17 @@ def strips(detection: Detection) -> bytes:
     scale = STRIP_WIDTH / max(longest, 1.0)
     limits = _limits([strip.values[_shown(bands)] for strip in detection.strips])
     figures = [
-        _figure(strip, curves.get(strip.siding_id), scale, limits)
+        _figure(strip, curves.get(_members(strip.siding_id)), scale, limits)
         for strip in detection.strips
         if strip.chainage_m.size > 1
     ]
     text = _templates().get_template("strips.svg.j2").render(figures=figures, width=STRIP_WIDTH)
     return text.encode()
+
+
+def _members(counted: str) -> frozenset[str]:
+    """Sidings of a group: its strip names them across the ground, its occupancy by id."""
+    return frozenset(counted.split("+"))
 
 
 def _figure(

@@ -20,7 +20,7 @@ from railwatch.publication import feed
 from railwatch.publication.content import Content, StatementKind
 from railwatch.publication.parquet import Row
 from railwatch.publication.pointer import LINKS
-from railwatch.publication.report.figures import cards, lead, references, spark, summary
+from railwatch.publication.report.figures import answer, cards, lead, references, spark, summary
 from railwatch.publication.report.payload import Pictures, payload
 
 ROOT_IN_FOLDER = b'data-root="../../../"'
@@ -64,6 +64,7 @@ def area_page(content: Content, rows: Sequence[Row], pictures: Pictures) -> byte
                 "rejected": _rejected(content),
             },
             rendered=sum(bool(row["rendered"]) for row in facility),
+            answer=answer(content, facility),
             cards=cards(facility),
             statements=[(s, lead(s, content)) for s in said[:STATEMENTS]],
             more_statements=max(0, len(said) - STATEMENTS),

@@ -17,6 +17,7 @@ from railwatch.publication.content import Content, Listed
 from railwatch.publication.evidence import Names, chip
 from railwatch.publication.frame import Frame
 from railwatch.publication.parquet import Row, is_rendered
+from railwatch.publication.report.figures import speaking
 from railwatch.scene import Scene, SceneRaster
 
 MAX_ROWS = 14_000
@@ -78,7 +79,7 @@ def payload(content: Content, rows: Sequence[Row], pictures: Pictures) -> Payloa
     }
     for short, name in NUMBERS.items():
         columns[short] = [_short(row[name], DECIMALS.get(short, 1)) for row in kept]
-    counted = [row for row in kept if row["siding_id"] == FACILITY and row["refusal"] is None]
+    opened = speaking([row for row in kept if row["siding_id"] == FACILITY])
     said = {
         "area": content.area.id,
         "members": {key: content.members.get(key, ()) for key in sidings},
@@ -103,7 +104,7 @@ def payload(content: Content, rows: Sequence[Row], pictures: Pictures) -> Payloa
             for key, frame in pictures.frames.items()
         },
         "map": _map(content, pictures),
-        "open": order[counted[-1]["scene_id"]] if counted else None,
+        "open": None if opened is None else order[opened["scene_id"]],
         "sensitivity": _sensitivity(content),
         "references": [
             {

@@ -4,7 +4,7 @@ const evidence = (scene, kind) => (data.evidence[scene] && data.evidence[scene][
 
 // Chips of one sensor show the same part of the ground, also from scene to scene.
 const lenses = new Map();
-let current = null;
+let current = data.open;
 const drawable = (scene) => data.evidence[scene] !== null && data.evidence[scene] !== undefined;
 function before(scene) {
   for (let at = scene - 1; at >= 0; at--) {
@@ -46,6 +46,7 @@ function openScene(scene, stay, first) {
   $("chip-tools").replaceChildren(through ? zoomButtons(through) : "");
   box.replaceChildren(...parts);
   if (!first) showStates(scene);
+  for (const chart of charts) chart.redraw(false);
   for (const line of $("table").tBodies[0].rows) line.classList.toggle("picked", Number(line.dataset.scene) === scene);
   if (!stay) $("evidence").scrollIntoView({ block: "start" }), $("evidence").focus({ preventScroll: true });
 }
@@ -76,9 +77,7 @@ function buildEvidence() {
   });
   for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy(button));
   // Nothing is loaded before somebody comes here: the page is read first, pixels on demand.
-  const first = data.open;
-  if (first === null) return $("scene").append(make("p", { class: "note" }, "No scene with a count yet."));
-  current = first;
+  if (current === null) return $("scene").append(make("p", { class: "note" }, "No scene with a count yet."));
   new IntersectionObserver((seen, watcher) => {
     if (!seen.some((entry) => entry.isIntersecting)) return;
     watcher.disconnect();
@@ -93,7 +92,7 @@ function copy(button) {
   else select(button);
 }
 function select(button) {
-  const quote = button.closest("li").querySelector("blockquote");
+  const quote = button.closest("li,.answer").querySelector("blockquote");
   getSelection().selectAllChildren(quote);
   button.textContent = "Selected, press Ctrl+C";
 }

@@ -22,6 +22,23 @@ function top(spec, scale) {
 // Refused scenes are marked below zero, where no count can be: never read as "nothing there".
 const REFUSED_SHARE = 0.07;
 const below = (high) => [-high * REFUSED_SHARE, high];
+// The interval of the scene that is open, across all time: which bars reach into it is seen at once.
+function drawBand(u, spec, ctx, ratio) {
+  const at = chartIndex.get(current), row = at === undefined ? undefined : series[at];
+  if (row === undefined || !shown.has(rows.g[row]) || spec.low[row] === null) return;
+  const high = u.valToPos(spec.high[row], "y", true), low = u.valToPos(spec.low[row], "y", true);
+  ctx.fillStyle = ctx.strokeStyle = colour(rows.g[row]);
+  ctx.globalAlpha = 0.09;
+  ctx.fillRect(u.bbox.left, high, u.bbox.width, low - high);
+  ctx.globalAlpha = 0.6;
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([3 * ratio, 3 * ratio]);
+  ctx.beginPath();
+  ctx.moveTo(u.bbox.left, low);
+  ctx.lineTo(u.bbox.left + u.bbox.width, low);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
 function drawIntervals(spec) {
   return (u) => {
     const ctx = u.ctx, ratio = devicePixelRatio, scale = u.scales.x;
@@ -29,8 +46,9 @@ function drawIntervals(spec) {
     ctx.beginPath();
     ctx.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
     ctx.clip();
+    drawBand(u, spec, ctx, ratio);
     const visible = times.filter((t) => t >= scale.min && t <= scale.max).length || 1;
-    ctx.lineWidth = Math.max(1, Math.min(5, u.bbox.width / visible / 4)) * (ratio > 1 ? 1.2 : 1);
+    ctx.lineWidth = Math.max(1.5 * ratio, Math.min(5 * ratio, u.bbox.width / visible / 3));
     for (let at = 0; at < series.length; at++) {
       const row = series[at];
       if (times[at] < scale.min || times[at] > scale.max) continue;
@@ -42,7 +60,7 @@ function drawIntervals(spec) {
         ctx.fillRect(x - ratio / 2, u.bbox.top + u.bbox.height - tall, Math.max(1, ratio), tall);
       }
       if (!shown.has(rows.g[row]) || spec.low[row] === null) continue;
-      ctx.globalAlpha = 0.34;
+      ctx.globalAlpha = rows.m[row] !== null && rows.r[row] !== null ? 0.3 : 0.6;
       ctx.strokeStyle = colour(rows.g[row]);
       ctx.beginPath();
       ctx.moveTo(x, u.valToPos(spec.low[row], "y", true));
@@ -125,7 +143,7 @@ function buildChart(spec) {
     series: [{}, ...classes.map((group) => ({
       label: group,
       paths: () => null,
-      points: { show: true, size: group === "A" ? 7 : 4.5, width: 0, stroke: () => colour(group), fill: () => colour(group), space: 0 },
+      points: { show: true, size: group === "A" ? 7 : 4, width: 0, stroke: () => colour(group), fill: () => colour(group), space: 0 },
     }))],
     hooks: {
       drawAxes: [drawIntervals(spec)],

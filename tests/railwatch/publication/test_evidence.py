@@ -1,0 +1,27 @@
+"""Evidence shows what a count rests on."""
+
+import re
+
+import numpy as np
+
+from railwatch.detection import Detection, Occupancy, Strip
+from railwatch.publication.evidence import strips
+
+
+def test_the_curve_of_a_group_is_drawn_however_its_members_are_ordered():
+    """A strip names a group's tracks across the ground, its occupancy in order of their ids."""
+    metres = np.arange(0.0, 50.0, 5.0, dtype=np.float32)
+    offset = np.array([-5.0, 0.0, 5.0], dtype=np.float32)
+    strip = Strip(
+        siding_id="yard-2+yard-1",
+        bands=("red",),
+        chainage_m=metres,
+        offset_m=offset,
+        values=np.full((1, 3, 10), 0.2, dtype=np.float32),
+    )
+    share = np.full(10, 0.5, dtype=np.float32)
+    occupancy = Occupancy(siding_id="yard-1+yard-2", chainage_m=metres, probability=share)
+    drawn = strips(Detection("scene", (), occupancy=(occupancy,), strips=(strip,))).decode()
+
+    (curve,) = re.findall(r'<path d="([^"]+)" transform', drawn)
+    assert curve.count("0.500") == 10
