@@ -19,7 +19,7 @@ from railwatch.detector.fingerprint import detector_fingerprint
 from railwatch.detector.survey import detect_scene
 from railwatch.errors import IntegrityError, OperatorError
 from railwatch.publication.parquet import COLUMNS, Row, count_rows, read_rows
-from railwatch.publication.pointer import Pointer, pointer_of
+from railwatch.publication.pointer import LINKS, Pointer, pointer_of
 from railwatch.publication.reading import content_of
 from railwatch.record import Record, Status
 from railwatch.series.reference import read_references
@@ -72,14 +72,16 @@ def area_of(store: Store, said: str) -> Area:
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         return load_area(path)
     pointer = pointer_of(store, said)
-    key = f"{pointer.folder}sidings.geojson"
+    key = pointer.folder + LINKS["sidings"]
     try:
         features = json.loads(store.get(key))["features"]
         sidings = tuple(sorted((_siding(one) for one in features), key=lambda one: one.id))
-        area = Area(said, said, SidingSet(sidings))
+        name = json.loads(store.get(pointer.folder + LINKS["collection"]))["title"]
+        area = Area(said, name, SidingSet(sidings))
     except (KeyError, TypeError, ValueError) as exc:
         raise IntegrityError(
-            f"{store.url}/{key}: sidings cannot be read ({exc}): name the area's YAML file instead"
+            f"{store.url}/{pointer.folder}: name and sidings cannot be read ({exc}): name the "
+            "area's YAML file instead"
         ) from exc
     if area.sidings.digest != pointer.siding_set:
         raise IntegrityError(

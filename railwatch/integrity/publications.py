@@ -55,7 +55,8 @@ def check(
         try:
             made = Manifest.from_json(key, store.get(key))
         except IntegrityError as exc:
-            problems.append(Problem(Verdict.DAMAGED, key, str(exc), Remedy.PUBLISH))
+            detail = str(exc).removeprefix(f"{key}: ")
+            problems.append(Problem(Verdict.DAMAGED, key, detail, Remedy.PUBLISH))
             continue
         except KeyError:
             continue  # collected meanwhile
@@ -186,7 +187,8 @@ def _fixed(store: Store, area_id: str, manifests: Mapping[str, Manifest]) -> Ite
     try:
         pointer = Pointer.from_json(key, data)
     except IntegrityError as exc:
-        yield Problem(Verdict.DAMAGED, key, str(exc), Remedy.PUBLISH)
+        detail = str(exc).removeprefix(f"{key}: ")
+        yield Problem(Verdict.DAMAGED, key, detail, Remedy.PUBLISH)
         return
     made = manifests.get(pointer.publication)
     if made is None or not made.complete:

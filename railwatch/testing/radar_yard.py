@@ -88,7 +88,9 @@ def make_yard(folder: Path, scenes: int = 0) -> RadarYard:
     ]
     said = {"type": "FeatureCollection", "features": features}
     (folder / "yard.sidings.geojson").write_text(json.dumps(said))
-    yard.area_file.write_text("id: yard\nsources:\n  - collection: sentinel-1-grd\n")
+    yard.area_file.write_text(
+        "id: yard\nname: The Radar Yard\nsources:\n  - collection: sentinel-1-grd\n"
+    )
     for look in range(4):
         _write_image(yard.archive / f"look{look}.tif", look)
     yard.add(0, scenes)
