@@ -14,8 +14,10 @@ import re
 
 from prefect.context import FlowRunContext, TaskRunContext
 
-SCENE = re.compile(r"^(S[12][A-D]_|LC0|PS|[0-9]{8}_)|_L[12][AC]$|\.SAFE$")
-"""What scene ids look like; any other leading word is an area."""
+from railwatch.area import ID
+
+_NAME = re.compile(r"\S+")
+"""A single word that is no area's id is a scene's; several words are neither."""
 
 OURS = ("railwatch", "tasks", "flows")
 
@@ -45,7 +47,9 @@ def subject(record: logging.LogRecord) -> dict[str, str]:
     if not isinstance(record.args, tuple) or not record.args:
         return {}
     first = str(record.args[0])
-    return {"scene": first} if SCENE.search(first) else {"area": first}
+    if ID.fullmatch(first):
+        return {"area": first}
+    return {"scene": first} if _NAME.fullmatch(first) else {}
 
 
 def _run() -> dict[str, str]:

@@ -12,16 +12,24 @@ def line(name, message, *arguments):
 
 
 def test_what_a_message_is_about_is_a_field():
-    """Scenes and areas by the leading argument of our own messages."""
-    scene = "S2A_52TDN_20230101_0_L2A"
+    """Scenes of any archive and areas, by the leading argument of our own messages."""
+    for scene in ("S2A_52TDN_20230101_0_L2A", "20231005_012345_11_24b7", "104001008B/pan:1"):
+        said = line("railwatch.record.ingest", "%s: rejected, %s: %s", scene, "cloud", "all of it")
 
-    said = line("railwatch.record.ingest", "%s: rejected, %s: %s", scene, "cloud", "all of it")
+        assert said["scene"] == scene
+        assert said["message"] == f"{scene}: rejected, cloud: all of it"
+        assert "area" not in said
+    area = line("tasks.ingest", "%s: the record holds all of it", "tumangang")
+    assert area["area"] == "tumangang"
+    assert "scene" not in area
 
-    assert said["scene"] == scene
-    assert said["message"] == f"{scene}: rejected, cloud: all of it"
-    assert (
-        line("tasks.ingest", "%s: the record holds all of it", "tumangang")["area"] == "tumangang"
-    )
+
+def test_a_message_about_neither_has_no_such_field():
+    """A login or a transaction is not taken for a place."""
+    for subject in ("Sentinel Hub login", "ingest 12 items"):
+        said = line("railwatch.record.repository", "%s: try %s failed", subject, 2)
+
+        assert not {"area", "scene"} & set(said)
 
 
 def test_messages_of_others_have_no_such_field():

@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+CATALOG, LOGIN = "Sentinel Hub catalog", "Sentinel Hub login"
+"""What messages are about that are about no scene."""
+
 _PAGE = 100
 _MOST_JSON = 32 << 20
 _EARLY_S = 120.0
@@ -72,10 +75,12 @@ class Session(SentinelHubSession):
                 grant.parse_request_body_response(reply.body.decode("utf-8", "replace"))
             )
         except (OAuth2Error, ValueError) as exc:
-            raise TransientError(f"login: no usable token in the answer: {exc}") from exc
+            raise TransientError(f"{LOGIN}: no usable token in the answer: {exc}") from exc
         life_s = token.get("expires_in")
         if not isinstance(life_s, int | float) or life_s <= 0:
-            log.warning("login: life time %r makes no sense, taking %g s", life_s, _SHORTEST_LIFE_S)
+            log.warning(
+                "%s: life time %r makes no sense, taking %g s", LOGIN, life_s, _SHORTEST_LIFE_S
+            )
             life_s = _SHORTEST_LIFE_S
         token["expires_at"] = time.time() + life_s
         self.refresh_before_expiry = min(_EARLY_S, life_s / 5)
@@ -184,7 +189,7 @@ class Client(SentinelHubDownloadClient):
                 request, reply.body, headers=dict(reply.headers), status_code=reply.status
             )
 
-        return self.send(request, "catalog", _MOST_JSON, accept)
+        return self.send(request, CATALOG, _MOST_JSON, accept)
 
     def _get_session_headers(self) -> dict[str, str]:
         """Give the token, renewed if it is about to end; one thread at a time logs in."""
@@ -210,13 +215,13 @@ class Client(SentinelHubDownloadClient):
                 "unauthorized_client",
             }:
                 raise SourceError(
-                    "login: the service does not know this client; check SH_CLIENT_ID, "
+                    f"{LOGIN}: the service does not know this client; check SH_CLIENT_ID, "
                     "SH_CLIENT_SECRET and SH_DEPLOYMENT"
                 )
-            check(reply, "login")
+            check(reply, LOGIN)
             return reply
 
-        return persist(self.patience, self.pace, "login", attempt)
+        return persist(self.patience, self.pace, LOGIN, attempt)
 
 
 class Hub:
@@ -298,10 +303,10 @@ def _check_page(reply: Reply, request: DownloadRequest) -> None:
         page = json.loads(reply.body)
         features, context = page["features"], page["context"]
     except (ValueError, RecursionError, KeyError, TypeError) as exc:
-        raise TransientError(f"catalog: the answer is no page: {exc}") from exc
+        raise TransientError(f"{CATALOG}: the answer is no page: {exc}") from exc
     following = context.get("next") if isinstance(context, dict) else None
     here = (request.post_values or {}).get("next") or 0
     if not isinstance(features, list):
-        raise TransientError("catalog: the answer is no page: features is no list")
+        raise TransientError(f"{CATALOG}: the answer is no page: features is no list")
     if following is not None and not (isinstance(following, int) and following > here):
-        raise TransientError(f"catalog: the page after {here} says {following!r} comes next")
+        raise TransientError(f"{CATALOG}: the page after {here} says {following!r} comes next")
