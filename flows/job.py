@@ -86,8 +86,7 @@ class Job:
         found = self.search()
         if note is None or note != self.settled(found, note.publication, self.references):
             return None
-        done = self.outcome(len(found))
-        return done.model_copy(update={"publication": note.publication, "nothing_new": True})
+        return self.outcome(len(found)).with_current(note.publication)
 
     def left(self) -> Outcome:
         """Say what a run would fetch and pay, and do nothing.

@@ -39,7 +39,10 @@ class Outcome(BaseModel):
     refused: dict[str, int] = Field(
         default_factory=dict, description="Scenes of the area that give no count, by reason"
     )
-    scenes: int = Field(default=0, description="Scenes of the area in the record")
+    scenes: int = Field(
+        default=0,
+        description="Scenes of the area in the record; 0 where nothing is new: it was not opened",
+    )
     publication: str | None = Field(default=None, description="Id of the current publication")
     published: bool = Field(default=False, description="Whether this run switched readers to it")
     report: str | None = Field(default=None, description="Page for people")
@@ -87,6 +90,16 @@ class Outcome(BaseModel):
             if count.siding_id == FACILITY and count.refusal is not None
         )
         return self.model_copy(update={"refused": dict(sorted(reasons.items()))})
+
+    def with_current(self, publication: str) -> Self:
+        """Say that there was nothing to do: readers have it all."""
+        return self.model_copy(
+            update={
+                "publication": publication,
+                "report": f"{self.store}/areas/{self.area_id}/report/index.html",
+                "nothing_new": True,
+            }
+        )
 
     def with_publication(self, publication: Publication) -> Self:
         """Say what readers see now."""

@@ -22,9 +22,10 @@ def test_the_sentence_counts_what_happened_and_why():
 
 
 def test_nothing_new_is_said_as_such():
-    """The publication that is current is named."""
-    outcome = Outcome(area_id="yard", store="/s", nothing_new=True, publication="ab12")
+    """The publication that is current is named, and where its page is."""
+    outcome = Outcome(area_id="yard", store="/s").with_current("ab12")
 
+    assert outcome.report == "/s/areas/yard/report/index.html"
     assert outcome.sentence() == "yard: nothing new; publication ab12 is current"
 
 
