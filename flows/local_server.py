@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.environment import environment
 from railwatch.errors import OperatorError
 
 OFFLINE = {
@@ -146,13 +147,13 @@ def prefect_api() -> Iterator[Callable[[], None]]:
     it yields waits until the API answers: call it after the imports, which take as long.
     """
     if os.environ.get("PREFECT_API_URL"):
-        with _environment(OFFLINE):
+        with environment(OFFLINE):
             yield lambda: None
         return
     server = LocalServer()
     try:
         server.start()
-        with _environment(server.client_settings):
+        with environment(server.client_settings):
             try:
                 yield server.wait
             finally:
@@ -171,18 +172,3 @@ def _deliver_events() -> None:
 
         logging.getLogger("EventsWorker").setLevel(logging.ERROR)  # it warns that it is not idle
         EventsWorker.drain_all(timeout=DELIVER_WITHIN_S)
-
-
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for the body, and put back what was there."""
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -26,6 +26,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 from ruamel.yaml import YAML
 
+from flows.environment import environment
 from flows.operations import MARK
 from flows.operations.settings import Settings
 from flows.places import known
@@ -122,16 +123,8 @@ def _described(values: Mapping[str, str | None]) -> list[dict[str, Any]]:
             f"{FILE}: cannot be read: {exc.strerror}; run this from the checkout or the image's "
             "working folder"
         ) from exc
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: value for name, value in values.items() if value})
-    try:
+    with environment({name: value for name, value in values.items() if value}):
         filled: list[dict[str, Any]] = apply_values(said["deployments"], {})
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
     for one in filled:
         depot = one["parameters"]["depot"]
         one["parameters"]["depot"] = {k: v for k, v in depot.items() if v}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -14,10 +14,11 @@ from railwatch.area import Area, load_area
 from railwatch.detector.resolution import resolution_class
 from railwatch.detector.window import footprint_for
 from railwatch.scene import Scene
-from railwatch.sources import Found, Query, SceneSource
+from railwatch.sources import Found, SceneSource
 from railwatch.sources.archive import ArchiveSource
 from railwatch.sources.forecast import Forecast, Quota, Wanted, forecast
 from railwatch.sources.sentinel_hub import Account, SentinelHubSource
+from railwatch.work import query_for
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -55,12 +56,9 @@ def plan(
     if start is not None and end is not None and start > end:
         raise click.UsageError(f"--start {start:%Y-%m-%d} is after --end {end:%Y-%m-%d}")
     place = load_area(area)
-    query = Query(
-        place.bbox,
-        _midnight(start),
-        _midnight(end and end + dt.timedelta(days=1)),
-        collections or place.collections,
-    )
+    query = query_for(place, start and start.date(), end and end.date())
+    if collections:
+        query = replace(query, collections=collections)
     quota = None
     if archive is not None:
         source: SceneSource = ArchiveSource(archive)
@@ -89,11 +87,6 @@ def _wanted(place: Area, scene: Scene) -> Wanted:
     """Give the tiles the detector needs of a scene, as a run would fetch them."""
     footprint = footprint_for(place.sidings, scene.gsd_m, scene.bands)
     return footprint.grid, footprint.tiles
-
-
-def _midnight(day: dt.datetime | None) -> dt.datetime | None:
-    """Read a day as its first moment, UTC."""
-    return None if day is None else day.replace(tzinfo=dt.UTC)
 
 
 def _document(
