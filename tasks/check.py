@@ -13,6 +13,8 @@ from railwatch.store import Store
 from tasks.policy import Limit, Retry, task
 from tasks.progress import stage
 
+_MEND = "; `railwatch verify --repair` makes it again"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -63,13 +65,13 @@ def _published(store: Store, area: Area, record: Record) -> list[Problem]:
         (m for m in history(store, area.id) if m.publication == pointer.publication), None
     )
     if manifest is None or not manifest.complete:
-        return [*found, Problem(pointer.publication, "has no whole manifest; publish it again")]
+        return [*found, Problem(pointer.publication, f"has no whole manifest{_MEND}")]
     for path, (size, sha256) in manifest.objects.items():
         try:
             data = store.get(pointer.folder + path)
         except KeyError:
-            found.append(Problem(pointer.folder + path, "is gone; publish it again"))
+            found.append(Problem(pointer.folder + path, f"is gone{_MEND}"))
             continue
         if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
-            found.append(Problem(pointer.folder + path, "is not what was written"))
+            found.append(Problem(pointer.folder + path, f"is not what was written{_MEND}"))
     return found
