@@ -45,6 +45,16 @@ class Trial:
     """(unit, feature) of the score."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One car put in."""
+
+    lane: int
+    from_m: float
+    """Chainage of its rear coupler."""
+    vehicle: Vehicle
+
+
 @dataclass(frozen=True)
 class Calibration:
     """From a unit's features to the predictive distribution of its cars or metres."""
@@ -210,30 +220,53 @@ def _train_change(
     stands = (allowed[None, :] >> np.arange(len(block.lanes))[:, None] & 1).astype(np.bool_)
     free = stands & (scorer.unit >= 0)
     wanted = _cars_wanted(rng, block.cell_m * float(free.sum()) / LEAST_CAR_M)
-    for _ in range(PLACINGS):
-        if wanted <= 0 or not free.any():
-            break
-        places = np.flatnonzero(free)
-        lane, cell = divmod(int(rng.choice(places)), free.shape[1])
-        mean_size = float(rng.choice(CONSIST_SIZES))
-        consist = draw_consist(rng, min(wanted, int(rng.geometric(1.0 / mean_size))))
-        at = float(block.chainage[cell])
-        for vehicle in consist.vehicles:
-            taken = (block.chainage > at - 0.5 * block.cell_m) & (
-                block.chainage < at + vehicle.length_m + 0.5 * block.cell_m
-            )
-            if not taken.any() or not free[lane, taken].all():
-                break
-            _draw(scorer, lane, at, vehicle, look, change, shadows)
-            cells = np.flatnonzero(taken)
-            unit = int(scorer.unit[lane, int(cells[len(cells) // 2])])
-            cars[unit] += 1.0
-            length[unit] += vehicle.length_m
-            free[lane, taken] = False
-            at += vehicle.length_m
-            wanted -= 1
+    for car in place_trains(rng, block.chainage, free, wanted):
+        _draw(scorer, car, look, change, shadows)
+        middle = car.from_m + 0.5 * car.vehicle.length_m
+        cell = int(np.argmin(np.abs(block.chainage - middle)))
+        unit = int(scorer.unit[car.lane, cell])
+        cars[unit] += 1.0
+        length[unit] += car.vehicle.length_m
     _cast(scorer, sun, shadows, look, change)
     return cars, length, change
+
+
+def place_trains(
+    rng: np.random.Generator, chainage: F64, free: npt.NDArray[np.bool_], wanted: int
+) -> list[Standing]:
+    """Couple cars to trains and set them on free track.
+
+    Parameters
+    ----------
+    chainage
+        (cell,) float64, middles of evenly spaced cells, metres.
+    free
+        (lane, cell) bool, where cars may stand.
+    wanted
+        Cars in all; fewer are placed where no track is left.
+    """
+    free = free.copy()
+    half = 0.5 * float(chainage[1] - chainage[0])
+    standing: list[Standing] = []
+    for _ in range(PLACINGS):
+        left = wanted - len(standing)
+        if left <= 0 or not free.any():
+            break
+        lane, cell = divmod(int(rng.choice(np.flatnonzero(free))), free.shape[1])
+        mean_size = float(rng.choice(CONSIST_SIZES))
+        consist = draw_consist(rng, min(left, int(rng.geometric(1.0 / mean_size))))
+        at = float(chainage[cell])
+        own = np.zeros(len(chainage), dtype=np.bool_)
+        for vehicle in consist.vehicles:
+            taken = (chainage > at - half) & (chainage < at + vehicle.length_m + half)
+            # Coupled cars share the cell where they meet.
+            if at + vehicle.length_m > chainage[-1] + half or not (free[lane] | own)[taken].all():
+                break
+            standing.append(Standing(lane, at, vehicle))
+            own |= taken
+            at += vehicle.length_m
+        free[lane] &= ~own
+    return standing
 
 
 def _cars_wanted(rng: np.random.Generator, capacity: float) -> int:
@@ -243,12 +276,10 @@ def _cars_wanted(rng: np.random.Generator, capacity: float) -> int:
     return round(float(np.exp(rng.uniform(0.0, np.log(max(2.0, 0.9 * capacity))))))
 
 
-def _draw(
-    scorer: Scorer, lane: int, at: float, vehicle: Vehicle, look: F64, change: F64, shadows: F64
-) -> None:
+def _draw(scorer: Scorer, car: Standing, look: F64, change: F64, shadows: F64) -> None:
     """Add one car's roof to `change` and its stretch to the lane's shadow casters."""
-    block = scorer.block
-    middle = at + 0.5 * vehicle.length_m
+    block, lane, vehicle = scorer.block, car.lane, car.vehicle
+    middle = car.from_m + 0.5 * vehicle.length_m
     near = np.flatnonzero(
         np.abs(block.chainage - middle) < 0.5 * vehicle.length_m + 4.0 * scorer.sigma_m
     )
