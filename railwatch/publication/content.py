@@ -58,6 +58,8 @@ class Listed:
     """One sentence on the rejection."""
     checksum: str = ""
     """Digest of the pixels in the record, empty where there are none."""
+    inputs: str = ""
+    """Digest of all that its counts rest on, empty where there are none."""
     spent_pu: float = 0.0
     """Processing units the archive charged."""
 
@@ -177,6 +179,7 @@ class Content:
                     row.rejection,
                     row.detail,
                     row.checksum,
+                    row.inputs,
                     row.spent_pu,
                 ]
                 for row in self.listed

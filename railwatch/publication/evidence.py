@@ -37,10 +37,6 @@ DRAWN_BY = frozenset({"evidence.py", "frame.py", "overlay.svg.j2", "strips.svg.j
 WEBP = "image/webp"
 SVG = "image/svg+xml"
 
-CAUSAL_FROM = 24
-"""Scenes from this index on rest on no later scene of their cube; earlier ones on the first so many
-(the record's rule of time)."""
-
 LOSSLESS_PIXELS = 300_000
 """Larger chips are compressed with loss, at `QUALITY`; 10 m chips never are."""
 QUALITY = 88
@@ -86,11 +82,10 @@ def frames(content: Content) -> dict[str, Frame]:
 def names(content: Content) -> dict[str, Names]:
     """Name every scene's evidence by what it is made of, by item id.
 
-    What was detected depends on the scene, those before it in its cube, the sidings and the
-    detector; a chain of digests says so without reading any of it.
+    What was detected depends on the sidings, the detector and what the detector says it rests on,
+    which tells a picture from another without reading any of it.
     """
     look = f"{publisher_fingerprint(DRAWN_BY)} {content.siding_set}"
-    chains = _chains(content.used)
     rows: dict[str, list[object]] = {}
     for count in content.counts:
         rows.setdefault(count.scene_id, []).append(_drawn(count))
@@ -100,7 +95,7 @@ def names(content: Content) -> dict[str, Names]:
         counted = facility is not None and facility.occupied_m is not None
         chip = _short(look, listed.checksum, listed.scene.digest if listed.scene else "")
         found = _short(
-            look, content.detector, chains[listed.item_id], canonical(rows.get(listed.item_id, []))
+            look, content.detector, listed.inputs, canonical(rows.get(listed.item_id, []))
         )
         named[listed.item_id] = Names(
             f"{listed.slug}-{chip}.webp",
@@ -342,23 +337,6 @@ def _stretched(
     bright = np.clip((planes - low) / (high - low), 0, 1) * 255
     shown = np.where(np.isfinite(bright), np.rint(bright), GREY).astype(np.uint8)
     return shown[0] if len(shown) == 1 else np.ascontiguousarray(np.moveaxis(shown, 0, -1))
-
-
-def _chains(used: Sequence[Listed]) -> dict[str, str]:
-    """Digest, by item id, of all scenes of its cube that the scene's counts may rest on."""
-    cubes: dict[str, list[Listed]] = {}
-    for listed in used:
-        if listed.scene is not None:
-            cubes.setdefault(listed.scene.cube_key, []).append(listed)
-    found = {}
-    for rows in cubes.values():
-        link, links = "", []
-        for row in rows:
-            link = _short(link, row.item_id, row.scene.digest if row.scene else "", row.checksum)
-            links.append(link)
-        for index, row in enumerate(rows):
-            found[row.item_id] = links[min(max(index, CAUSAL_FROM), len(rows) - 1)]
-    return found
 
 
 def _short(*said: str | bytes) -> str:

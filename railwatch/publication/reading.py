@@ -76,12 +76,17 @@ def content_of(
     found = record.counts(area.sidings.digest, detector) if counts is None else counts
     adjusted = adjust(sorted(found, key=_order), references)
     scale = calibrated(adjusted)
+    inputs = record.inputs(area.sidings.digest, detector)
     judged = with_records(adjusted, scale=scale)
     return Content(
         area=area,
         detector=detector,
         snapshot=snapshot,
-        listed=tuple(listed(entry) for entry in record.entries() if entry.status in _LISTED),
+        listed=tuple(
+            listed(entry, inputs.get(entry.item_id, ""))
+            for entry in record.entries()
+            if entry.status in _LISTED
+        ),
         counts=tuple(dataclasses.replace(count, snapshot=snapshot) for count in judged),
         reader=RecordReader(record, area.sidings.digest, detector),
         statements=surge_statements(judged, scale),
@@ -94,14 +99,15 @@ _LISTED = {Status.INGESTED, Status.REJECTED}
 """Superseded versions of an acquisition are not listed: the version that counts is."""
 
 
-def listed(entry: SceneEntry) -> Listed:
-    """Take over what a publication says of an entry."""
+def listed(entry: SceneEntry, inputs: str) -> Listed:
+    """Take over what a publication says of an entry; `inputs` its counts rest on."""
     return Listed(
         item_id=entry.item_id,
         scene=entry.scene,
         rejection=entry.rejection if entry.status is Status.REJECTED else None,
         detail=entry.detail,
         checksum=entry.checksum,
+        inputs=inputs,
         spent_pu=entry.spent_pu,
     )
 

@@ -106,6 +106,7 @@ class FiveYears:
                     rejection="asset_unreadable" if bad else None,
                     detail="red.tif: truncated" if bad else "",
                     checksum="" if bad else f"{i:08x}",
+                    inputs="" if bad else f"{i:08x}",
                 )
             )
         return tuple(rows)
