@@ -18,11 +18,10 @@ from railwatch.publication.cube import PIXELS, cube_name
 from railwatch.publication.evidence import SVG, WEBP, Names, Picture
 from railwatch.publication.history import Manifest
 from railwatch.publication.parquet import Row
-from railwatch.publication.pointer import LINKS, folder_key
+from railwatch.publication.pointer import LINKS
 from railwatch.publication.report import area_page
 from railwatch.publication.report.payload import Pictures
 from railwatch.publication.zarr import Block, Tree
-from railwatch.store import Store
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
@@ -41,6 +40,14 @@ class Part:
     """Below the publication's folder."""
     data: bytes
     content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """One object that the publication before holds already, byte for byte."""
+
+    path: str
+    """Below either folder."""
 
 
 TITLES: dict[str, tuple[str, str]] = {
@@ -89,12 +96,12 @@ def parts(content: Content, rows: Sequence[Row], pictures: Pictures, tree: Tree)
 
 
 def scene_parts(
-    content: Content, pictures: Pictures, tree: Tree, store: Store, before: Manifest | None
-) -> Iterator[Part | Picture]:
+    content: Content, pictures: Pictures, tree: Tree, before: Manifest | None
+) -> Iterator[Part | Picture | Same]:
     """Give evidence that is new and the blocks of the published Zarr in one walk over the scenes.
 
-    Walking once is what makes each scene's pixels be read once. Unchanged blocks come from the
-    folder before.
+    Walking once is what makes each scene's pixels be read once. Unchanged blocks are those of the
+    folder before: nobody reads them.
     """
     have = frozenset(before.evidence if before else ())
     cubes: dict[str, list[Listed]] = {}
@@ -108,9 +115,7 @@ def scene_parts(
                 yield from new_pictures(content, listed, pictures, have)
         prefix = f"{CUBE}/{block.prefix}"
         if before is not None and before.blocks.get(prefix) == block.digest:
-            folder = folder_key(before.area_id, before.publication)
-            for path in held.get(prefix, []):
-                yield Part(path, store.get(folder + path), OCTETS)
+            yield from (Same(path) for path in held.get(prefix, []))
         else:
             for path, data in block.make().items():
                 yield Part(f"{CUBE}/{path}", data, OCTETS)

@@ -159,6 +159,30 @@ def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.dat
     return Collected(tuple(manifest.publication for manifest in dropped), objects)
 
 
+def still_there(store: Store, manifest: Manifest) -> Manifest:
+    """Leave out what a folder no longer holds whole, and blocks that miss any of their objects.
+
+    The next publication takes over what is left and makes the rest anew.
+    """
+    folder = folder_key(manifest.area_id, manifest.publication)
+    found = {listed.key: listed.size for listed in store.listed(folder.rstrip("/"))}
+    lost = [
+        path for path, (size, _) in manifest.objects.items() if found.get(folder + path) != size
+    ]
+    if not lost:
+        return manifest
+    log.warning("%s%s and %s more are gone or cut short; made anew", folder, lost[0], len(lost) - 1)
+    return dataclasses.replace(
+        manifest,
+        objects={path: held for path, held in manifest.objects.items() if path not in lost},
+        blocks={
+            prefix: digest
+            for prefix, digest in manifest.blocks.items()
+            if not any(path.startswith(f"{prefix}/") or path == prefix for path in lost)
+        },
+    )
+
+
 def publishing(area_id: str) -> str:
     """Name of the lock under which an area is published and collected."""
     return f"areas/{area_id}/publications"

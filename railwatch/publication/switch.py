@@ -20,8 +20,15 @@ from railwatch.area import Area
 from railwatch.errors import TransientError
 from railwatch.publication import cube, evidence, stac
 from railwatch.publication.content import Content, Sensitivity
-from railwatch.publication.edition import CUBE, HTML, JSON, Part, parts, scene_parts
-from railwatch.publication.history import Manifest, Retention, collect_locked, publishing
+from railwatch.publication.edition import CUBE, HTML, JSON, Part, Same, parts, scene_parts
+from railwatch.publication.evidence import Picture
+from railwatch.publication.history import (
+    Manifest,
+    Retention,
+    collect_locked,
+    publishing,
+    still_there,
+)
 from railwatch.publication.parquet import Row, count_rows, read_rows
 from railwatch.publication.pointer import (
     Pointer,
@@ -62,7 +69,7 @@ class Publication:
     objects: int
     """Objects written."""
     bytes: int
-    """Bytes written."""
+    """Bytes written; objects taken over from the publication before cost none."""
 
     @property
     def report(self) -> str:
@@ -232,17 +239,23 @@ def _fill(
     upload.put(begun.key, begun.to_json(), JSON)
     upload.finish()
     before = None if current is None else _complete(store, area, current.publication)
+    if before is not None:
+        before = still_there(store, before)
     pictures = Pictures(evidence.frames(content), evidence.names(content))
     tree = cube.published_tree(content, pictures.frames, pictures.names)
-    objects = {}
-    made = scene_parts(content, pictures, tree, store, before)
+    there = "" if before is None else folder_key(area, before.publication)
+    held = {} if before is None else before.objects
+    objects: dict[str, tuple[int, str]] = {}
+    made = scene_parts(content, pictures, tree, before)
     for part in chain(made, parts(content, rows, pictures, tree)):
-        if isinstance(part, Part):
-            key = folder + part.path
-            objects[part.path] = (len(part.data), hashlib.sha256(part.data).hexdigest())
-        else:
-            key = evidence_key(area, part.name)
-        upload.put(key, part.data, part.content_type, lasting=True)
+        if isinstance(part, Picture):
+            upload.put(evidence_key(area, part.name), part.data, part.content_type, lasting=True)
+            continue
+        objects[part.path] = held[part.path] if isinstance(part, Same) else _stamp(part)
+        if objects[part.path] == held.get(part.path):
+            upload.copy(there + part.path, folder + part.path)
+        elif isinstance(part, Part):
+            upload.put(folder + part.path, part.data, part.content_type, lasting=True)
     upload.finish()
     manifest = dataclasses.replace(
         begun,
@@ -255,6 +268,11 @@ def _fill(
     upload.put(manifest.key, manifest.to_json(), JSON)
     upload.finish()
     return manifest
+
+
+def _stamp(part: Part) -> tuple[int, str]:
+    """Size and SHA-256 of an object, as a manifest holds them."""
+    return len(part.data), hashlib.sha256(part.data).hexdigest()
 
 
 def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored | None) -> None:

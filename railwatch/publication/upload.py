@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from railwatch.store import Store
 
@@ -22,7 +23,7 @@ class Upload:
         self.objects = 0
         """Objects handed over."""
         self.size = 0
-        """Their bytes."""
+        """Bytes of those that were not copied where they are going."""
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="upload")
         self._pending: deque[Future[None]] = deque()
 
@@ -45,13 +46,25 @@ class Upload:
         StoreError
             An object handed over earlier could not be written.
         """
+        self._hand_over(self.store.put, key, data, content_type=content_type, lasting=lasting)
+        self.size += len(data)
+
+    def copy(self, source: str, key: str) -> None:
+        """Put what is at `source` at `key` as well, some time before `finish` returns.
+
+        Raises
+        ------
+        StoreError
+            An object handed over earlier could not be written.
+        """
+        self._hand_over(self.store.copy, source, key)
+
+    def _hand_over(self, do: Callable[..., None], *args: Any, **named: Any) -> None:
+        """Wait for a free place, then have it done."""
         while len(self._pending) >= PENDING:
             self._pending.popleft().result()
-        self._pending.append(
-            self._pool.submit(self.store.put, key, data, content_type=content_type, lasting=lasting)
-        )
+        self._pending.append(self._pool.submit(do, *args, **named))
         self.objects += 1
-        self.size += len(data)
 
     def finish(self) -> None:
         """Wait until everything handed over is written.

@@ -129,6 +129,13 @@ class BucketStore(Store, scheme="s3"):
         """Write an object with its content type and what caches may do with it."""
         self._put(key, data, content_type, "overwrite", LASTING if lasting else CHANGING)
 
+    def copy(self, source: str, key: str) -> None:
+        """Have the server copy it, with its content type and what caches may do with it."""
+        import obstore
+
+        with self._translating(source, "copied"):
+            obstore.copy(self._client, self._path(source), self._path(key))
+
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:
         """Write with If-None-Match; a lost answer is found by reading back."""
         return self._put(key, data, content_type, "create") or self._holds(key, data)

@@ -120,6 +120,16 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
+    def copy(self, source: str, key: str) -> None:
+        """Put what is at `source`, which never changes, at `key` as well, without moving its bytes.
+
+        Raises
+        ------
+        KeyError
+            There is nothing at `source`.
+        """
+
+    @abc.abstractmethod
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:
         """Write an object unless there is one; say whether the object now holds `data`.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import fcntl
 import hashlib
 import os
@@ -24,6 +25,9 @@ from railwatch.store.client import OCTETS, Listed, Store, Stored
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.]+:")
 """Begins names that some library or other takes for another place: `MEM:::`, `https:`."""
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+"""What a file system answers that gives a file no second name."""
 
 HIDDEN = ".railwatch-"
 """Names that are ours, not objects: half-written files and locks."""
@@ -76,6 +80,27 @@ class FolderStore(Store, scheme="file"):
         path = self.file(key)
         with self._writing(key), self._beside(path, data) as ready:
             ready.replace(path)
+            _flush_folder(path.parent)
+
+    def copy(self, source: str, key: str) -> None:
+        """Link the file a second time; where the file system has no links, write it again."""
+        path = self.file(key)
+        with self._reading(source) as there, self._writing(key):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            ready = path.parent / f"{HIDDEN}{uuid.uuid4().hex}"
+            try:
+                ready.hardlink_to(there)
+            except FileNotFoundError:
+                raise KeyError(source) from None
+            except OSError as exc:
+                if exc.errno not in NO_LINKS:
+                    raise
+                self.put(key, there.read_bytes())
+                return
+            try:
+                ready.replace(path)
+            finally:
+                ready.unlink(missing_ok=True)  # two names of one file are not renamed but kept
             _flush_folder(path.parent)
 
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:

@@ -24,11 +24,18 @@ class MortalStore(FolderStore, scheme="mortal"):
         self.writes_left = writes_left
         self.counting = threading.Lock()
 
-    def put(self, key, data, *, content_type="application/octet-stream", lasting=False):
+    def write(self, key):
         with self.counting:
             if self.writes_left == 0:
                 raise InterruptedError(key)
             self.writes_left -= 1
+
+    def copy(self, source, key):
+        self.write(key)
+        super().copy(source, key)
+
+    def put(self, key, data, *, content_type="application/octet-stream", lasting=False):
+        self.write(key)
         super().put(key, data, content_type=content_type, lasting=lasting)
 
 
@@ -95,11 +102,11 @@ def test_killed_at_any_write_readers_see_the_old_publication_or_the_new(tmp_path
     assert everything(store) == after
 
 
-def test_unchanged_blocks_and_pictures_are_not_made_again(tmp_path):
-    """With one more scene the pixels of a full block of earlier ones are not read again."""
+@pytest.mark.parametrize("lost", [False, True], ids=["whole", "chunk-lost"])
+def test_what_did_not_change_is_neither_made_nor_moved(tmp_path, lost):
+    """Of a full block no pixel is read and no byte written again, unless a chunk of it is gone."""
     store = FolderStore(tmp_path)
-    first = content(18)
-    publish_content(store, first, MORNING)
+    old = publish_content(store, content(18), MORNING)
     second = FiveYears(place(), 19)
     seen = []
 
@@ -108,11 +115,21 @@ def test_unchanged_blocks_and_pictures_are_not_made_again(tmp_path):
             seen.append(scene_id)
             return super().pixels(scene_id, rows, columns)
 
-    publish_content(store, Watching(place(), 19).content(), EVENING)
+    before = tmp_path / "areas/tumangang/publications" / old.id
+    chunk = "cube.zarr/sentinel-2-l2a-10m/imagery/values/c/0/0/0/0"
+    held = (before / chunk).read_bytes()
+    if lost:
+        (before / chunk).unlink()
+    new = publish_content(store, Watching(place(), 19).content(), EVENING)
+    after = before.parent / new.id
     in_full_block = {row.item_id for row in [r for r in second.listed if not r.rejection][:16]}
 
     assert second.listed[-1].item_id in seen
-    assert not in_full_block & set(seen) - {second.listed[-1].item_id}
+    assert (after / chunk).read_bytes() == held
+    assert (in_full_block <= set(seen)) == lost
+    if not lost:
+        assert not in_full_block & set(seen) - {second.listed[-1].item_id}
+        assert (before / chunk).samefile(after / chunk)
 
 
 def test_a_row_keeps_the_time_it_was_first_published(tmp_path):

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 
 from railwatch.errors import StoreError, TransientError
 from railwatch.store import Store
@@ -32,6 +33,22 @@ def test_objects_in_a_bucket_behave_as_files_do(bucket_url):
         store.get_range("a", 0, 1)
     with pytest.raises(StoreError, match="is not a key"):
         store.put("../x", b"")
+
+
+@pytest.mark.server
+def test_a_copy_has_the_content_type_and_what_caches_may_do(public_store):
+    """The server copies; what a browser is told of the copy is what it was told of the first."""
+    store, address = public_store()
+    store.put("a b/1.json", b"{}", content_type="application/json", lasting=True)
+    store.copy("a b/1.json", "c/2.json")
+    answer = urllib3.request("GET", f"{address}c/2.json", timeout=10)
+    told = answer.headers
+
+    assert answer.data == b"{}"
+    assert told["Content-Type"] == "application/json"
+    assert "immutable" in told["Cache-Control"]
+    with pytest.raises(KeyError):
+        store.copy("gone", "c/3")
 
 
 @pytest.mark.server

@@ -1,6 +1,8 @@
 """A store in a folder."""
 
+import errno
 import os
+import pathlib
 import pickle
 import signal
 import subprocess
@@ -31,6 +33,35 @@ def test_a_put_object_is_read_back_whole_and_in_ranges(store):
         store.get("a/b.bin")
     with pytest.raises(KeyError):
         store.get("a")
+
+
+def test_a_copy_outlives_the_first(store):
+    """It holds the same bytes without taking their room, also after the first was replaced."""
+    store.put("a/1", b"bytes")
+    store.copy("a/1", "b/c/2")
+    store.copy("a/1", "b/c/2")
+
+    assert store.file("a/1").samefile(store.file("b/c/2"))
+    store.put("a/1", b"others")
+    store.delete("a/1")
+    assert store.get("b/c/2") == b"bytes"
+    assert list(store.list()) == ["b/c/2"]
+    assert [path.name for path in store.file("b/c").iterdir()] == ["2"]
+    with pytest.raises(KeyError):
+        store.copy("a/1", "d")
+
+
+def test_a_copy_is_written_where_files_have_no_second_name(store, monkeypatch):
+    """As on exFAT and some network shares."""
+
+    def refused(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    store.put("a", b"bytes")
+    monkeypatch.setattr(pathlib.Path, "hardlink_to", refused)
+    store.copy("a", "b")
+
+    assert store.get("b") == b"bytes"
 
 
 def test_conditional_puts_let_one_writer_win(store):
