@@ -13,13 +13,19 @@ track shares along its length is its bed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import gamma
 
+from railwatch.detector.levelling import (
+    Slopes,
+    applied,
+    nuisance,
+    slopes_of,
+    without_land,
+    without_profile,
+)
 from railwatch.detector.order import half_sample_mode
 
 F32 = npt.NDArray[np.float32]
@@ -102,72 +108,7 @@ class EmptyTrack:
     """(cell,) the look differs from the rest of the track: other ground, or never seen empty."""
 
 
-@nb.njit(cache=True, nogil=True)
-def _nuisance(
-    values: F32, look: F64, bed: F64, by_x: F64, by_y: F64, weight: F64, ridge: F64, scale: float
-) -> F64:  # pragma: no cover - compiled
-    """Gain, offset and bed gain a band and one residual shift, by robust ridge least squares."""
-    bands = len(values)
-    n = 3 * bands + 2
-    answer = np.zeros(n)
-    answer[:bands] = 1.0
-    where = np.zeros(5, dtype=np.int64)
-    where[3], where[4] = 3 * bands, 3 * bands + 1
-    for _ in range(4):
-        normal = np.diag(ridge)
-        right = np.zeros(n)
-        right[:bands] = ridge[:bands]
-        for b in range(bands):
-            where[0], where[1], where[2] = b, bands + b, 2 * bands + b
-            sums, told = _band_sums(
-                values[b], look[b], bed, by_x[b], by_y[b], weight, answer[where], scale
-            )
-            for i in range(5):
-                right[where[i]] += told[i]
-                for j in range(5):
-                    normal[where[i], where[j]] += sums[i][j]
-        answer = np.linalg.solve(normal, right)
-    return answer
-
-
-@nb.njit(cache=True, nogil=True)
-def _band_sums(
-    values: F32, look: F64, bed: F64, by_x: F64, by_y: F64, weight: F64, now: F64, scale: float
-) -> tuple[Any, Any]:  # pragma: no cover - compiled
-    """Sum the normal equations of one band for gain, offset, bed gain and the shift, near `now`.
-
-    Sums have names and are no array, so that they stay in registers: three times as fast.
-    """
-    gain, offset, bed_gain, shift_x, shift_y = now
-    aa, ab, ac, ad, ae, bb, bc, bd, be = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    cc, cd, ce, dd, de, ee = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    va, vb, vc, vd, ve = 0.0, 0.0, 0.0, 0.0, 0.0
-    for d in range(values.shape[0]):
-        for s in range(values.shape[1]):
-            v = values[d, s]
-            if not np.isfinite(v) or weight[d, s] <= 0.0:
-                continue
-            a, x, y = look[d, s], by_x[d, s], by_y[d, s]
-            c = a * bed[d, s]
-            miss = (v - a * gain - offset - c * bed_gain - x * shift_x - y * shift_y) / scale
-            w = weight[d, s] / (1.0 + miss * miss)
-            wa, wc, wx, wy = w * a, w * c, w * x, w * y
-            aa, ab, ac, ad, ae = aa + wa * a, ab + wa, ac + wa * c, ad + wa * x, ae + wa * y
-            bb, bc, bd, be = bb + w, bc + wc, bd + wx, be + wy
-            cc, cd, ce = cc + wc * c, cd + wc * x, ce + wc * y
-            dd, de, ee = dd + wx * x, de + wx * y, ee + wy * y
-            va, vb, vc, vd, ve = va + wa * v, vb + w * v, vc + wc * v, vd + wx * v, ve + wy * v
-    sums = (
-        (aa, ab, ac, ad, ae),
-        (ab, bb, bc, bd, be),
-        (ac, bc, cc, cd, ce),
-        (ad, bd, cd, dd, de),
-        (ae, be, ce, de, ee),
-    )
-    return sums, (va, vb, vc, vd, ve)
-
-
-def levelled(strips: Strips, scene: int, look: F64, empty: F64) -> F64:
+def levelled(strips: Strips, scene: int, look: F64, empty: F64, slopes: Slopes) -> F64:
     """Bring one scene to the light and place of the empty look.
 
     A gain and an offset a band take out sun and haze, a gain of the bed alone takes out rain, and a
@@ -180,10 +121,7 @@ def levelled(strips: Strips, scene: int, look: F64, empty: F64) -> F64:
     """
     values = strips.values[scene]
     bands = values.shape[0]
-    across = np.gradient(look, strips.step_m, axis=1)
-    along = np.gradient(look, strips.step_m, axis=2)
-    sin, cos = np.sin(strips.heading), np.cos(strips.heading)
-    by_x, by_y = sin * along - cos * across, cos * along + sin * across
+    by_x, by_y = slopes.east, slopes.north
     weight = np.where(strips.track, empty[None, :], 0.3) / 0.006**2
     bed = strips.track.astype(np.float64)
     sigma = max(
@@ -191,38 +129,19 @@ def levelled(strips: Strips, scene: int, look: F64, empty: F64) -> F64:
     )
     # Neighbouring samples repeat each other: about four carry the information of one.
     prior = [0.15**-2] * bands + [0.02**-2] * bands + [0.1**-2] * bands + [sigma**-2] * 2
-    fit = _nuisance(values, look, bed, by_x, by_y, weight, 4.0 * np.array(prior), WILD)
-    gain = fit[:bands, None, None] + fit[2 * bands : 3 * bands, None, None] * bed
-    offset = fit[bands : 2 * bands, None, None]
-    moved = fit[-2] * by_x + fit[-1] * by_y
-    return np.asarray((values - offset - moved) / np.clip(gain, 0.3, 3.0))
+    fit = nuisance(values, look, bed, by_x, by_y, weight, 4.0 * np.array(prior), WILD)
+    return np.asarray(applied(values, bed, by_x, by_y, fit))
 
 
-def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64) -> F64:
+def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes: Slopes) -> F64:
     """Residual of one scene against the empty look: (band, offset, cell), NaN where not clear.
 
-    `empty` is the (cell,) probability that no lane is covered.
+    `empty` is the (cell,) probability that no lane is covered, `slopes` those of the empty look.
     """
-    residual = levelled(strips, scene, track.mean, empty) - track.mean
-    land = _land(residual[None], strips.side)[0]
-    residual = residual - np.einsum("jds,bjs->bds", track.leak, land)
-    return np.asarray(residual - _cross_profile(residual[None], empty[None])[0][..., None])
-
-
-def _cross_profile(residual: F64, empty: F64) -> F64:
-    """Departure that a scene shows all along the track: (scene, band, offset).
-
-    Wet ballast and the verge's grass change alike from end to end, trains do not. A robust mean
-    over places believed empty, pulled to zero where few are.
-    """
-    there = np.isfinite(residual)
-    values = np.nan_to_num(residual)
-    profile = np.zeros(residual.shape[:3])
-    for _ in range(4):
-        miss = (values - profile[..., None]) / WILD
-        weight = there * empty[:, None, None, :] / (1.0 + miss**2)
-        profile = (weight * values).sum(axis=3) / (weight.sum(axis=3) + PROFILE_CELLS)
-    return profile
+    residual = levelled(strips, scene, track.mean, empty, slopes) - track.mean
+    without_land(residual, strips.side, track.leak)
+    without_profile(residual, empty, WILD, PROFILE_CELLS)
+    return residual
 
 
 def _land(residual: F64, side: npt.NDArray[np.bool_]) -> F64:
@@ -348,7 +267,11 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     start : (band, offset, cell)
         Look to level the scenes against.
     """
-    level = np.stack([levelled(strips, t, start, weight[t]) for t in range(len(strips.day))])
+    start = np.ascontiguousarray(start)
+    slopes = slopes_of(start, strips.heading, strips.step_m)
+    level = np.stack(
+        [levelled(strips, t, start, weight[t], slopes) for t in range(len(strips.day))]
+    )
     shared = spatial_look(level, kind)
     dates = weight.sum(axis=0)
     seen = strips.seen()
@@ -363,15 +286,17 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     # or grass grows on it), the dates that show it best are those taken for trains.
     told = np.maximum(weight, 0.5 * seen) if len(strips.day) >= LEAST_DATES else 0.0 * weight
     leak = _leak(residual, land, told, plain)
-    residual = residual - np.einsum("jds,tbjs->tbds", leak, land)
-    residual = np.nan_to_num(residual - _cross_profile(residual, weight)[..., None])
+    for one, empty in zip(residual, weight, strict=True):
+        without_land(one, strips.side, leak)
+        without_profile(one, empty, WILD, PROFILE_CELLS)
+    residual = np.nan_to_num(residual)
     band_noise, offset_noise = _noise(residual, weight)
     white = _whitened(residual, band_noise, offset_noise)
     excess = _excess((white**2).mean(axis=(1, 2))[seen], float(weight[seen].mean()))
     band_noise, white = band_noise * excess, white / np.sqrt(excess)
     foreign = _foreign(mean - shared, strips.track, band_noise)
     return EmptyTrack(
-        mean,
+        np.ascontiguousarray(mean),  # kernels are several times as fast on it
         leak,
         band_noise,
         offset_noise,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from railwatch.detector.block import Block
 from railwatch.detector.empty_track import EmptyTrack, Strips, departure
+from railwatch.detector.levelling import Slopes, slopes_of
 from railwatch.detector.look import (
     WIDTH_M,
     contrast_against,
@@ -23,7 +24,8 @@ from railwatch.detector.look import (
     shadow_span,
     smeared,
 )
-from railwatch.detector.occupancy import Dynamics, Footprint, Posterior, SubsetModel, infer
+from railwatch.detector.occupancy import Dynamics, Posterior, infer
+from railwatch.detector.subset_model import Footprint, SubsetModel
 
 F64 = npt.NDArray[np.float64]
 
@@ -84,6 +86,10 @@ class Scorer:
         channel = vectors.T @ inner
         across = np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise))
         return channel, np.maximum(variance, 1e-6), channel @ contrast.mean, across
+
+    @cached_property
+    def _slopes(self) -> Slopes:
+        return slopes_of(self.empty.mean, self.block.heading, self.block.cell_m)
 
     def model(self, sun: Sun) -> SubsetModel:
         """Likelihoods under one sun."""
@@ -156,7 +162,7 @@ class Scorer:
         model = self.model(sun)
         empty = np.full(len(seen), 0.5) if belief is None else belief
         for last in (False, True) if belief is None else (True,):
-            residual = np.nan_to_num(departure(strips, scene, self.empty, empty))
+            residual = np.nan_to_num(departure(strips, scene, self.empty, empty, self._slopes))
             white, noise = self._white(residual)
             loglik = model.loglik(white, np.where(seen, self.kind, -1), allowed)
             posterior = infer(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from railwatch.detector.occupancy import Dynamics, Footprint, SubsetModel, infer
+from railwatch.detector.occupancy import Dynamics, infer
+from railwatch.detector.subset_model import Footprint, SubsetModel
 
 TRACKS, CHANNELS, OFFSETS, WAYS = 3, 2, 5, 2
 WEIGHT = np.array([0.7, 0.3])
@@ -54,6 +55,29 @@ def test_subset_likelihood_equals_dense_gaussians(footprint):
         [0.0, *(dense_loglik(footprint, cell, subset) for subset in range(1, 8))] for cell in r
     ]
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_many_cells_of_several_kinds_say_what_each_says_alone(footprint):
+    """Cells go through the subsets side by side, by kind; none minds its neighbours."""
+    rng = np.random.default_rng(8)
+    cells = 400
+    other = Footprint(0.5 * footprint.g, footprint.h[::-1].copy(), footprint.variance)
+    r = rng.normal(size=(cells, CHANNELS, OFFSETS))
+    kind = rng.integers(-1, 2, cells)
+    allowed = rng.integers(0, 8, cells)
+
+    found = SubsetModel([footprint, other], WEIGHT).loglik(r, kind, allowed, ceiling=1e9)
+
+    for s in rng.choice(cells, 40, replace=False):
+        shown = (footprint, other)[kind[s]]
+        for subset in range(8):
+            if subset & ~int(allowed[s]):
+                expected = -np.inf
+            elif subset and kind[s] >= 0:
+                expected = dense_loglik(shown, r[s], subset)
+            else:
+                expected = 0.0
+            np.testing.assert_allclose(found[s, subset], expected, atol=1e-9)
 
 
 def test_absent_track_cannot_be_covered_and_unseen_cell_says_nothing(footprint):
