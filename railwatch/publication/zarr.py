@@ -10,10 +10,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+import numcodecs.blosc
+import numcodecs.vlen
+import numcodecs.zstd
 import numpy as np
 import numpy.typing as npt
+
+_LEVEL = 5
+_VLEN, _ZSTD = numcodecs.vlen.VLenUTF8(), numcodecs.zstd.Zstd(level=0)
 
 BLOCK_BYTES = 4 << 20
 """A chunk holds at most about so much before compression."""
@@ -39,6 +45,11 @@ class Array:
 
     def encoded(self, block: int | None, data: npt.NDArray[Any] | None) -> Encoded:
         """Encode metadata and either nothing, one block of the first axis, or (None) all of it."""
+        found = {} if data is None else self._encoded_chunks(data, block or 0)
+        return {f"{self.path}/zarr.json": self._metadata(), **found}
+
+    def _metadata(self) -> bytes:
+        """Have zarr say what the array is."""
         import zarr
         from zarr.codecs import BloscCodec
         from zarr.storage import MemoryStore
@@ -47,12 +58,8 @@ class Array:
         codec = None
         if self.dtype != "str":
             # Pixels: lz4 with bitshuffle, 6 times faster than the default zstd and smaller (docs).
-            codec = BloscCodec(
-                cname="lz4" if self.dtype.startswith("uint") else "zstd",
-                clevel=5,
-                shuffle="bitshuffle",
-            )
-        made = zarr.create_array(
+            codec = BloscCodec(cname=self._cname, clevel=_LEVEL, shuffle="bitshuffle")
+        zarr.create_array(
             MemoryStore(held),
             name=self.path,
             shape=self.shape,
@@ -63,12 +70,41 @@ class Array:
             dimension_names=self.dims,
             attributes=dict(self.attributes),
         )
-        if data is not None and block is None:
-            made[...] = data
-        elif data is not None and block is not None:
-            start = block * self.chunks[0]
-            made[start : start + len(data)] = data
-        return {key: value.to_bytes() for key, value in held.items() if key.startswith(self.path)}
+        return bytes(held[f"{self.path}/zarr.json"].to_bytes())
+
+    def _encoded_chunks(self, data: npt.NDArray[Any], block: int) -> Encoded:
+        """Encode chunks as zarr would, which takes it several milliseconds an array.
+
+        Chunks that hold nothing but the fill value are left out; those at an edge are filled up.
+        """
+        dtype = object if self.dtype == "str" else np.dtype(self.dtype)
+        found: Encoded = {}
+        counts = [-(-n // size) for n, size in zip(data.shape, self.chunks, strict=True)]
+        for place in np.ndindex(*counts):
+            window = tuple(
+                slice(i * size, (i + 1) * size) for i, size in zip(place, self.chunks, strict=True)
+            )
+            part = data[window]
+            if _all(part, self.fill):
+                continue
+            if part.shape != self.chunks:
+                full = np.full(self.chunks, self.fill, dtype=dtype)
+                full[tuple(slice(0, n) for n in part.shape)] = part
+                part = full
+            numbers = [place[0] + block, *place[1:]] if place else []
+            key = "/".join([self.path, "c", *map(str, numbers)])
+            found[key] = self._chunk(np.ascontiguousarray(part, dtype=dtype))
+        return found
+
+    def _chunk(self, part: npt.NDArray[Any]) -> bytes:
+        if self.dtype == "str":
+            return bytes(_ZSTD.encode(_VLEN.encode(part.reshape(-1))))
+        blosc = numcodecs.blosc.Blosc(self._cname, _LEVEL, numcodecs.blosc.Blosc.BITSHUFFLE)
+        return bytes(blosc.encode(part))
+
+    @property
+    def _cname(self) -> Literal["lz4", "zstd"]:
+        return "lz4" if self.dtype.startswith("uint") else "zstd"
 
     @property
     def blocks(self) -> int:
@@ -185,6 +221,13 @@ class _Made:
     def __call__(self) -> Encoded:
         made = self.array.encoded(self.index, self.read(self.start, self.stop))
         return {key: value for key, value in made.items() if not key.endswith("zarr.json")}
+
+
+def _all(part: npt.NDArray[Any], fill: float | str) -> bool:
+    """Whether every value is the fill value."""
+    if isinstance(fill, float) and np.isnan(fill):
+        return bool(np.isnan(part).all())
+    return bool((part == fill).all())
 
 
 def rows_in(bytes_a_row: int, most: int) -> int:

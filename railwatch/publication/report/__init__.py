@@ -8,6 +8,7 @@ Jinja or spelled as JSON that cannot end its script element. Chips and strips ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -110,6 +111,7 @@ def _rejected(content: Content) -> int:
     return sum(row.rejection is not None for row in content.listed)
 
 
+@cache
 def _environment() -> jinja2.Environment:
     """Templates that escape everything they are not told to trust."""
     return jinja2.Environment(
@@ -121,12 +123,14 @@ def _environment() -> jinja2.Environment:
     )
 
 
+@cache
 def _script() -> Markup:
     """Join the parts of the page's script in one scope."""
     parts = "".join(_asset(f"{part}.js") for part in SCRIPT)
     return Markup(f'(function () {{\n"use strict";\n{parts}}})();')  # noqa: S704  # our own files
 
 
+@cache
 def _asset(name: str) -> Markup:
     """One of our own files, inlined as it is."""
     folder = resources.files("railwatch.publication.report") / "assets"
