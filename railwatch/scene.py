@@ -12,6 +12,7 @@ import enum
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ class Scene:
     @property
     def digest(self) -> str:
         """Twelve hex digits over the metadata a count depends on."""
-        said = [
+        return _digest(
             self.id,
             self.collection,
             self.acquired.isoformat(),
@@ -108,8 +109,13 @@ class Scene:
             self.view_off_nadir_deg,
             self.orbit,
             self.processed,
-        ]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+        )
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _digest(*said: object) -> str:
+    """Digest of words and numbers; kept, because each stage asks it of every scene."""
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,8 @@ def unpacked_strips(packed: Packed) -> tuple[Strip, ...]:
 def ensure(store: Any, group: str, packed: Packed) -> str:
     """Make the arrays of a layout unless they are there; return their path."""
     path = f"{group}/{packed.digest}"
-    root = zarr.open_group(store, mode="a")
-    if path not in root:
-        made = root.create_group(path)
+    if not any(chunk.get(store, [f"{path}/zarr.json"])):
+        made = zarr.open_group(store, mode="a").create_group(path)
         made.attrs["layout"] = packed.layout
         made.create_array("axes", data=packed.axes, compressors=chunk.codecs(np.float32))
         made.create_array(

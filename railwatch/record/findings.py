@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import zarr
 from numpy.dtypes import StringDType
 
@@ -53,11 +51,7 @@ def path_of(siding_set: str, detector: str) -> str:
 
 def index(store: Any, path: str) -> dict[str, Finding]:
     """Where each scene's findings are; empty where there are none."""
-    if path not in zarr.open_group(store, mode="r"):
-        return {}
-    scenes = zarr.open_array(store, path=f"{path}/scenes", mode="r")
-    rows = np.asarray(scenes[: scenes.attrs["rows"]])
-    found = (json.loads(str(row)) for row in rows)
+    found = [json.loads(row) for row in column(store, path, "scenes")]
     return {
         said["id"]: Finding(
             said["id"],
@@ -74,9 +68,8 @@ def index(store: Any, path: str) -> dict[str, Finding]:
 
 def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
     """Put the findings of scenes in place of any that were there."""
-    root = zarr.open_group(store, mode="a")
-    if path not in root:
-        _create(root, path)
+    if _rows(store, path) is None:
+        _create(zarr.open_group(store, mode="a"), path)
     slots = {scene_id: finding.slot for scene_id, finding in index(store, path).items()}
     chunks: dict[str, bytes] = {}
     rows: dict[int, tuple[str, ...]] = {}
@@ -114,10 +107,31 @@ def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
     _write_rows(store, path, rows, len(slots))
 
 
-def column(store: Any, path: str, name: str) -> npt.NDArray[Any]:
-    """Return one JSON column, (slot,) strings."""
-    count = zarr.open_array(store, path=f"{path}/scenes", mode="r").attrs["rows"]
-    return np.asarray(zarr.open_array(store, path=f"{path}/{name}", mode="r")[:count])
+def column(store: Any, path: str, name: str) -> list[str]:
+    """Return one JSON column by slot; empty where there are no findings.
+
+    Reads chunks themselves: zarr asks for the metadata of each group and array first.
+    """
+    count = _rows(store, path) or 0
+    keys = [_key(path, name, number) for number in range(-(-count // CHUNK))]
+    there = {key: chunk.text_decoded(said, key) for key, said in chunk.get(store, keys)}
+    return [text for key in keys for text in there.get(key, [""] * CHUNK)][:count]
+
+
+def _rows(store: Any, path: str) -> int | None:
+    """How many scenes have a slot; None where nothing was ever found."""
+    meta = _meta(path)
+    for _, said in chunk.get(store, [meta]):
+        return int(json.loads(said)["attributes"]["rows"])
+    return None
+
+
+def _meta(path: str) -> str:
+    return f"{path}/scenes/zarr.json"
+
+
+def _key(path: str, name: str, number: int) -> str:
+    return f"{path}/{name}/c/{number}"
 
 
 def _create(root: zarr.Group, path: str) -> None:
@@ -135,12 +149,19 @@ def _create(root: zarr.Group, path: str) -> None:
 
 
 def _write_rows(store: Any, path: str, rows: dict[int, tuple[str, ...]], count: int) -> None:
-    slots = np.array(sorted(rows), dtype=np.int64)
+    """Write rows by slot into their chunks, each of which is read and written once."""
+    touched = sorted({slot // CHUNK for slot in rows})
+    keys = {_key(path, name, number): number for name in COLUMNS for number in touched}
+    there = dict(chunk.get(store, [*keys, _meta(path)]))
+    meta = json.loads(there[_meta(path)])
+    meta["attributes"]["rows"] = count
+    written = {_meta(path): json.dumps(meta).encode()}
     for i, name in enumerate(COLUMNS):
-        array = zarr.open_array(store, path=f"{path}/{name}", mode="r+")
-        # Neighbouring slots go in one assignment, so that each chunk is written once.
-        for run in np.split(slots, np.flatnonzero(np.diff(slots) != 1) + 1):
-            array[int(run[0]) : int(run[-1]) + 1] = np.array(
-                [rows[slot][i] for slot in run.tolist()], dtype=StringDType()
-            )
-    zarr.open_array(store, path=f"{path}/scenes", mode="r+").attrs["rows"] = count
+        for number in touched:
+            key = _key(path, name, number)
+            texts = chunk.text_decoded(there[key], key) if key in there else [""] * CHUNK
+            for slot, said in rows.items():
+                if slot // CHUNK == number:
+                    texts[slot % CHUNK] = said[i]
+            written[key] = chunk.text_encoded(texts, CHUNK)
+    chunk.put(store, written)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import zarr
 from numpy.dtypes import StringDType
 
@@ -44,10 +43,20 @@ def read(store: Any, known: tuple[SceneEntry, ...] = ()) -> tuple[SceneEntry, ..
     `known` were read before, from this snapshot's past or future: rows are never changed, so only
     those it lacks are read.
     """
-    rows = zarr.open_array(store, path=PATH, mode="r")
-    count = int(str(rows.attrs["rows"]))
-    said = np.asarray(rows[len(known) : max(count, len(known))])
-    return known[:count] + tuple(SceneEntry.from_json(str(row)) for row in said)
+    rows = _count(store)
+    count = max(rows, len(known))
+    first = len(known) // CHUNK
+    keys = [_key(number) for number in range(first, -(-count // CHUNK))]
+    there = {key: chunk.text_decoded(said, key) for key, said in chunk.get(store, keys)}
+    texts = [text for key in keys for text in there.get(key, [""] * CHUNK)]
+    said = texts[len(known) - first * CHUNK : count - first * CHUNK]
+    return known[:rows] + tuple(SceneEntry.from_json(text) for text in said)
+
+
+def _count(store: Any) -> int:
+    """How many rows there are."""
+    ((_, said),) = chunk.get(store, [_META])
+    return int(json.loads(said)["attributes"]["rows"])
 
 
 def append(store: Any, entries: list[SceneEntry], count: int) -> None:

@@ -295,6 +295,10 @@ class Record:
         Publications cite the digest, and `at` finds the snapshot by it. A digest is tagged once.
         """
         self.refresh()
+        return self._tag(siding_set)
+
+    def _tag(self, siding_set: str) -> str:
+        """Tag the snapshot that is read."""
         digest = self.state_digest(siding_set)
         repository = self._writer()
         with translating(f"tag {digest}"):
@@ -341,7 +345,7 @@ class Record:
         self.refresh()
         counted = self._findings(siding_set, detector)
         if all(e.item_id in counted for e in self.entries() if e.status is Status.INGESTED):
-            self.tag_state(siding_set)
+            self._tag(siding_set)
         return snapshot
 
     def counts(self, siding_set: str, detector: str) -> list[Count]:
@@ -445,7 +449,8 @@ class Record:
     def _evidence(
         self, places: Mapping[str, tuple[str, int]], scene_ids: Sequence[str] | None
     ) -> Iterator[tuple[str, evidence.Packed]]:
-        wanted = [i for i in places if scene_ids is None or i in set(scene_ids)]
+        asked = places.keys() if scene_ids is None else set(scene_ids)
+        wanted = [i for i in places if i in asked]
         by_path: dict[str, list[int]] = {}
         for scene_id in wanted:
             path, slot = places[scene_id]
