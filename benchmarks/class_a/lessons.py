@@ -34,6 +34,8 @@ class Lessons:
     axis: np.ndarray
     """(window, cell) int8 bin of `evidence.AXIS_M`, one past the last for none."""
     gsd_m: np.ndarray
+    light: np.ndarray
+    """(window, 4) float32, `evidence.Slant`: sun and lean, each along the strip and to its left."""
     profiles: np.ndarray
     """(profile, row, feature) float16."""
     here: np.ndarray
@@ -65,17 +67,18 @@ def draw(rng):
     return made, sun, camera.photograph(rng, radiance, made.fine_m, float(gsd_m))
 
 
-def _of_yard(rng, count=9):
+def _of_yard(rng, count=12):
     made, sun, picture = draw(rng)
     unusable = (picture.values == 0).any(axis=0)
     s = np.arange(STEP_M / 2, stage.LENGTH_M, STEP_M)
 
-    def strip(path, rows):
-        across = np.arange(-rows, rows + 1)[:, None] * STEP_M + path[None]
+    def strip(path, offsets_m):
+        across = offsets_m[:, None] + path[None]
         return sample(picture.values, unusable, *picture.pixel(s[None] + 0 * across, across))
 
     middles = [rng.uniform(-2.5, 2.5) + rng.normal(0, 0.004) * (s - s.mean()) for _ in range(3)]
-    wides = [strip(middle, PROFILE_ROWS // 2) for middle in middles]
+    rows_m = (np.arange(PROFILE_ROWS) - PROFILE_ROWS // 2) * STEP_M
+    wides = [strip(middle, rows_m) for middle in middles]
     look = learn_appearance(wides)
     cut = [_profiles(planes(w, look), m, s, made, sun) for w, m in zip(wides, middles, strict=True)]
     profiles, here = (np.concatenate(column) for column in zip(*cut, strict=True))
@@ -83,7 +86,7 @@ def _of_yard(rng, count=9):
     for _ in range(count):
         follows = rng.random() < 0.5
         path = _path(rng, made, s, follows=follows)
-        seen = planes(strip(path, evidence.REACH_ROWS), look)
+        seen = planes(strip(path, evidence.OFFSETS_M), look)
         begin = int(rng.integers(0, len(s) - WINDOW + 1))
         cells = slice(begin, begin + WINDOW)
         known = np.isfinite(seen[0]).mean(axis=0) > 0.7
@@ -98,6 +101,7 @@ def _of_yard(rng, count=9):
         np.asarray(cover, np.int8),
         np.asarray(axis, np.int8),
         np.full(count, picture.gsd_m, np.float32),
+        np.tile(np.float32([*sun.sun, *sun.lean]), (count, 1)),
         profiles.astype(np.float16),
         here.astype(np.float16),
         np.full(len(profiles), picture.gsd_m, np.float32),
@@ -109,12 +113,25 @@ def _path(rng, made, s, *, follows):
 
     A path that `follows` its track turns with it; others go straight on where it leaves or ends.
     """
-    line = made.lines[int(rng.integers(len(made.lines)))]
+    line = _line(rng, made)
     straight = line.at(s) if follows else np.full(len(s), line.offset_m)
     if rng.random() < 0.2:
         straight = np.full(len(s), rng.uniform(-12, 12))
     bend = rng.normal(0, 0.25) * np.sin(s / rng.uniform(10, 60) + rng.uniform(0, 6))
     return straight + rng.normal(0, 0.4) + bend + rng.normal(0, 0.003) * (s - s.mean())
+
+
+def _line(rng, made):
+    """A track; every third time an empty one beside cars, where what falls on it is shadow."""
+    lines, full = made.lines, [bool(cars) for cars in made.cars]
+    beside = [
+        k
+        for k in range(len(lines))
+        if not full[k] and any(full[n] for n in (k - 1, k + 1) if 0 <= n < len(lines))
+    ]
+    if beside and rng.random() < 0.35:
+        return lines[beside[int(rng.integers(len(beside)))]]
+    return lines[int(rng.integers(len(lines)))]
 
 
 def _labelled(made, sun, path, s, *, follows):

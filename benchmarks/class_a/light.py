@@ -44,8 +44,12 @@ class Light:
 
     @classmethod
     def draw(cls, rng):
-        rise = math.tan(math.radians(rng.uniform(16, 72)))
+        # Low suns across the tracks throw cars' shadows on the tracks beside them.
+        low = rng.random() < 0.4
+        rise = math.tan(math.radians(rng.uniform(8, 30) if low else rng.uniform(16, 75)))
         azimuth = rng.uniform(0, 2 * math.pi)
+        if low and rng.random() < 0.6:
+            azimuth = rng.choice([0.5, 1.5]) * math.pi + rng.normal(0, 0.5)
         off = math.tan(math.radians(rng.choice([0.0, rng.uniform(0, 14), rng.uniform(10, 30)])))
         view = rng.uniform(0, 2 * math.pi)
         dim = rng.uniform(0.12, 0.5)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 LENGTH_M = 116.0
-HALF_M = 21.0
+HALF_M = 22.0
 """The stage reaches so far to either side of its middle."""
 CLEAR_M = 3.0
 """Least empty track between two strings."""
@@ -284,7 +284,9 @@ class _Fleet:
     def strings(self, rng, line):
         """Cars along one track, each with its colours."""
         found = []
-        kind = self.filling if rng.random() < 0.6 else rng.choice(["empty", "full", "sparse"])
+        kind = (
+            self.filling if rng.random() < 0.6 else rng.choice(["empty", "empty", "full", "sparse"])
+        )
         first, last = max(line.begin_m, -12.0), min(LENGTH_M + 12.0, line.straight_m)
         if "none" in (kind, self.filling) or kind == "empty" or rng.random() < 0.12:
             return found

@@ -27,6 +27,7 @@ from railwatch.detector.segmented_strip import PLANES, STEP_M
 YARDS = 40
 """In a shard."""
 BINS = len(evidence.AXIS_M) + 1
+STRIP_CHANNELS = 49 * PLANES + 37 + 1 + evidence.LIGHT_CHANNELS
 IMPORTANCE = (1.0, 1.0, 2.0, 0.7)
 """Of empty track, roof, gap and no track: gaps are rare."""
 
@@ -36,41 +37,71 @@ def draw(folder, first, shards):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + shards):
         lessons = teach_on(range(number * YARDS, (number + 1) * YARDS))
-        np.savez(folder / f"{number:05d}.npz", **asdict(lessons))
+        part = folder / f"part-{number:05d}.npz"
+        np.savez(part, **asdict(lessons))
+        part.rename(folder / f"{number:05d}.npz")
         print(f"shard {number}: {len(lessons.windows)} windows", flush=True)
 
 
-def read(folder, names):
-    """All shards' arrays of some names."""
-    shards = [np.load(path) for path in sorted(folder.glob("*.npz"))]
-    return {name: np.concatenate([shard[name] for shard in shards]) for name in names}
+class Shards:
+    """Lessons in a folder, which may still be growing."""
+
+    def __init__(self, folder, names):
+        self.folder, self.names = folder, names
+        self.seen, self.held = set(), []
+
+    def refresh(self):
+        """Read shards that came since."""
+        for path in sorted(self.folder.glob("[0-9]*.npz")):
+            if path not in self.seen:
+                with np.load(path) as shard:
+                    self.held.append({name: shard[name] for name in self.names})
+                self.seen.add(path)
+
+    def some(self, rng, count):
+        """`count` lessons of any shard, by name."""
+        sizes = np.cumsum([len(shard[self.names[0]]) for shard in self.held])
+        chosen = rng.integers(sizes[-1], size=count)
+        which = np.searchsorted(sizes, chosen, side="right")
+        at = chosen - np.concatenate([[0], sizes])[which]
+        return {
+            name: np.stack([self.held[w][name][k] for w, k in zip(which, at, strict=True)])
+            for name in self.names
+        }
 
 
 def windows(rng, held, count):
     """Some windows in disguise: (window, cell, channel) as the network sees them, and labels."""
-    chosen = rng.integers(len(held["windows"]), size=count)
-    x = held["windows"][chosen].astype(np.float32)
-    cover, axis = (held[name][chosen].astype(np.int64) for name in ("cover", "axis"))
-    gsd_m = held["gsd_m"][chosen]
+    some = held.some(rng, count)
+    x = some["windows"].astype(np.float32)
+    cover, axis = (some[name].astype(np.int64) for name in ("cover", "axis"))
+    gsd_m, light = some["gsd_m"], some["light"].astype(np.float32)
     cells, rows = x.shape[1], x.shape[2] // PLANES
     x = x.reshape(count, cells, rows, PLANES)
-    mirrored = rng.random(count) < 0.5
+    light = light * np.exp(rng.normal(0, 0.03, (count, 1))) + rng.normal(0, 0.03, light.shape)
+    told = rng.random((2, count)) < ((0.85,), (0.55,))
+    # As the detector does: the sun, where known, stands ahead and to the left.
+    mirrored = np.where(told[0], light[:, 1] < 0, rng.random(count) < 0.5)
     x[mirrored] = x[mirrored][:, :, ::-1]
+    light[mirrored] *= (1, -1, 1, -1)
     bins = axis[mirrored]
     axis[mirrored] = np.where((bins >= 0) & (bins < BINS - 1), BINS - 2 - bins, bins)
-    turned = rng.random(count) < 0.5
+    turned = np.where(told[0], light[:, 0] < 0, rng.random(count) < 0.5)
     x[turned] = x[turned][:, ::-1]
+    light[turned] *= (-1, 1, -1, 1)
     cover[turned], axis[turned] = cover[turned][:, ::-1], axis[turned][:, ::-1]
     x = (x.reshape(count, -1, PLANES) @ _disguise(rng, count)).reshape(x.shape)
     x[..., 0] += rng.normal(0, 0.3, count).astype(np.float32)[:, None, None]
     for k in np.flatnonzero(rng.random(count) < 0.3):
         x[k] += _noise(rng, (cells, rows), float(gsd_m[k]))
     x = np.clip(x, -8, 8)
-    seen = np.empty((count, cells, rows * (PLANES + 1) + 1), np.float32)
-    seen[..., : rows * PLANES] = x.reshape(count, cells, -1)
+    seen = np.empty((count, cells, STRIP_CHANNELS), np.float32)
     for k in range(count):
-        seen[k, :, rows * PLANES : -1] = evidence.fine_pattern(x[k, :, :, 0])
-    seen[..., -1] = gsd_m[:, None]
+        along = np.tile(light[k].astype(np.float32), (cells, 1))
+        slant = evidence.Slant(
+            along[:, :2] if told[0, k] else None, along[:, 2:] if told[1, k] else None
+        )
+        seen[k] = evidence.channels(x[k], float(gsd_m[k]), slant.channels(cells))
     return seen, cover, axis
 
 
@@ -100,9 +131,8 @@ def _noise(rng, shape, gsd_m):
 
 def profiles(rng, held, count):
     """Some profiles in disguise, (profile, row, channel), and where axes lie."""
-    chosen = rng.integers(len(held["profiles"]), size=count)
-    x = held["profiles"][chosen].astype(np.float32)
-    here = held["here"][chosen].astype(np.float32)
+    some = held.some(rng, count)
+    x, here = some["profiles"].astype(np.float32), some["here"].astype(np.float32)
     x[:, :, [0, 3, 4, 5, 6, 7]] *= np.exp(rng.normal(0, 0.3, count))[:, None, None]
     x[:, :, [0, 4, 5]] += rng.normal(0, 0.3, count)[:, None, None]
     turn = rng.uniform(0, 2 * np.pi, count)[:, None]
@@ -113,7 +143,7 @@ def profiles(rng, held, count):
     x[mirrored], here[mirrored] = x[mirrored][:, ::-1], here[mirrored][:, ::-1]
     seen = np.empty((*x.shape[:2], axes.FEATURES + 1), np.float32)
     seen[..., :-1] = x
-    seen[..., -1] = held["profile_gsd_m"][chosen][:, None]
+    seen[..., -1] = some["profile_gsd_m"][:, None]
     return seen, here
 
 
@@ -170,7 +200,7 @@ def _strip_loss(torch, out, cover, axis):
         axis[:, ::2].reshape(-1),
         ignore_index=-1,
     )
-    return of_class + 0.3 * of_axis
+    return of_class + 0.1 * of_axis
 
 
 def _axis_loss(torch, out, here):
@@ -186,8 +216,8 @@ def _axis_loss(torch, out, here):
     return total / 2
 
 
-def teach(kind, folder, out, *, steps, rate, seed):
-    """Teach one network and write its weights."""
+def teach(kind, folder, out, *, steps, rate, seed, start):
+    """Teach one network and write its weights, and its state beside them as it goes."""
     import torch
 
     torch.set_num_threads(1)
@@ -195,19 +225,22 @@ def teach(kind, folder, out, *, steps, rate, seed):
     rng = np.random.default_rng(seed)
     strip = kind == "strip"
     if strip:
-        held = read(folder, ("windows", "cover", "axis", "gsd_m"))
-        channels = held["windows"].shape[2] // PLANES * (PLANES + 1) + 1
+        held = Shards(folder, ("windows", "cover", "axis", "gsd_m", "light"))
         outputs = 2 * evidence.COVERS + BINS
-        net = network(torch, channels, 64, outputs, (5, 5, 2, evidence.DILATIONS))
+        net = network(torch, STRIP_CHANNELS, 64, outputs, (5, 5, 2, evidence.DILATIONS))
     else:
-        held = read(folder, ("profiles", "here", "profile_gsd_m"))
+        held = Shards(folder, ("profiles", "here", "profile_gsd_m"))
         net = network(torch, axes.FEATURES + 1, 32, 2, (9, 7, 1, axes.DILATIONS))
+    if start:
+        net.load_state_dict(torch.load(start))
     adam = torch.optim.Adam(net.parameters(), rate)
-    plan = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=steps)
+    plan = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=steps, pct_start=0.1)
     recent, began = [], time.monotonic()
     for step in range(1, steps + 1):
+        if step % 250 == 1:
+            held.refresh()
         if strip:
-            x, *wanted = windows(rng, held, 24)
+            x, *wanted = windows(rng, held, 16)
         else:
             x, *wanted = profiles(rng, held, 192)
         answer = net(torch.from_numpy(x).transpose(1, 2))
@@ -221,9 +254,15 @@ def teach(kind, folder, out, *, steps, rate, seed):
         recent.append(loss.item())
         if step % 100 == 0:
             seconds = time.monotonic() - began
-            print(f"{step} steps, {seconds:.0f} s: loss {np.mean(recent):.4f}", flush=True)
+            print(
+                f"{step} steps, {seconds:.0f} s, {len(held.held)} shards: "
+                f"loss {np.mean(recent):.4f}",
+                flush=True,
+            )
             recent = []
-    np.savez_compressed(out, *net.folded())
+        if step % 500 == 0 or step == steps:
+            torch.save(net.state_dict(), out.with_suffix(".pt"))
+            np.savez_compressed(out, *net.folded())
 
 
 def main():
@@ -236,11 +275,20 @@ def main():
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="state of an earlier network of this shape")
     said = parser.parse_args()
     if said.what == "draw":
         draw(said.folder, said.first, said.shards)
     else:
-        teach(said.what, said.folder, said.out, steps=said.steps, rate=said.rate, seed=said.seed)
+        teach(
+            said.what,
+            said.folder,
+            said.out,
+            steps=said.steps,
+            rate=said.rate,
+            seed=said.seed,
+            start=said.start,
+        )
 
 
 if __name__ == "__main__":

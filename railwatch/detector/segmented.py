@@ -19,10 +19,12 @@ from railwatch.count import Refusal
 from railwatch.detection import Registration
 from railwatch.detector import segmented_evidence as evidence
 from railwatch.detector import segmented_snap as snapping
+from railwatch.detector.segmented_choice import choose
 from railwatch.detector.segmented_ends import Ends, along
 from railwatch.detector.segmented_explain import explain, path_evidence
+from railwatch.detector.segmented_light import SceneLight
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars, refused, summarise
-from railwatch.detector.segmented_sight import Picture, Sight
+from railwatch.detector.segmented_sight import Cells, Picture, Sight
 from railwatch.detector.segmented_strip import Appearance, learn_appearance, planes
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
@@ -57,8 +59,8 @@ class _First:
     @classmethod
     def of(cls, sight: Sight, picture: Picture) -> _First:
         cells = snapping.chunk_cells(len(sight.chainage_m))
-        rows, still = snapping.axis_rows(), np.zeros(2)
-        strip = sight.strip(picture, np.zeros(len(cells)), rows, still, cells)
+        still = np.zeros(2)
+        strip = sight.strip(picture, np.zeros(len(cells)), snapping.AXIS_ROWS_M, still, cells)
         counted = sight.counted[cells]
         clear = sight.clear(strip, cells)[counted]
         share = float(clear.mean()) if counted.any() else 0.0
@@ -127,7 +129,8 @@ def detect_cars(
     sidings
         Drawn to about 2 m; the scene itself may lie up to 10 m off.
     scene
-        Gives the day, for hidden stretches. No sun or view angle is needed.
+        Gives the day, for hidden stretches, and where shadows fall and tops lean if it says so or
+        when it was taken.
     usable
         By siding id, where cars may stand, e.g. clear of fouling points; the whole siding else.
     """
@@ -139,7 +142,8 @@ def detect_cars(
         return SegmentedResult(answers, None, 0.0)
     picture = Picture.of(raster, grid)
     firsts = [_First.of(sight, picture) for sight in sights]
-    looks, found = look_at([f for f in firsts if f.refusal is None], picture)
+    light = SceneLight.of(scene, grid)
+    looks, found = look_at([f for f in firsts if f.refusal is None], picture, light)
     if found is None:
         answers = tuple(
             refused(f.sight, f.refusal or Refusal.INVISIBLE, f.clear_fraction) for f in firsts
@@ -154,7 +158,8 @@ def detect_cars(
             sidings_cars.append(refused(first.sight, first.refusal, first.clear_fraction))
             continue
         seen, draws = next(answered)
-        sight = seen.sight.moved(float(forward @ seen.ahead), where.get(first.sight.siding.id), day)
+        moved = float((forward + light.top_m) @ seen.ahead)
+        sight = seen.sight.moved(moved, where.get(first.sight.siding.id), day)
         if seen.lost:
             sidings_cars.append(refused(sight, Refusal.REGISTRATION, first.clear_fraction))
         else:
@@ -167,12 +172,23 @@ def detect_cars(
     return SegmentedResult(tuple(sidings_cars), registration, found.confidence)
 
 
-def look_at(firsts: list[_First], picture: Picture) -> tuple[list[Look], snapping.Snap | None]:
+def look_at(
+    firsts: list[_First], picture: Picture, light: SceneLight
+) -> tuple[list[Look], snapping.Snap | None]:
     """Find the tracks of sidings and judge every cell along them."""
     if not firsts:
         return [], None
     look = learn_appearance([first.strip for first in firsts])
-    found = snapping.snap([first.chunks(look, picture.grid.gsd_m) for first in firsts])
+
+    def judge(sight: Sight, offset_m: Array, shift: Array, cells: Cells) -> evidence.Evidence:
+        """Judge cells of a siding where a shift, and an offset beside it, put them."""
+        ahead = sight.track.direction(sight.chainage_m[cells])
+        own = offset_m - (ahead[:, 0] * shift[1] - ahead[:, 1] * shift[0])
+        strip = sight.strip(picture, own, evidence.OFFSETS_M, shift, cells)
+        return evidence.evaluate(planes(strip, look), picture.grid.gsd_m, light.along(ahead))
+
+    sights = [first.sight for first in firsts]
+    found = choose(sights, [first.chunks(look, picture.grid.gsd_m) for first in firsts], judge)[0]
     shift = np.array([found.dx_m, found.dy_m])
     looks = []
     for first, offsets in zip(firsts, found.offsets_m, strict=True):
@@ -181,8 +197,8 @@ def look_at(firsts: list[_First], picture: Picture) -> tuple[list[Look], snappin
         across = ahead[:, 0] * shift[1] - ahead[:, 1] * shift[0]
         cells = np.arange(len(sight.chainage_m))
         own = np.interp(cells, snapping.chunk_middles(len(cells)), offsets) - across
-        strip = sight.strip(picture, own, evidence.REACH_ROWS, shift)
-        judged = evidence.evaluate(planes(strip, look), picture.grid.gsd_m)
+        strip = sight.strip(picture, own, evidence.OFFSETS_M, shift)
+        judged = evidence.evaluate(planes(strip, look), picture.grid.gsd_m, light.along(ahead))
         ground = np.column_stack(sight.positions(own, shift))
         looks.append(Look(sight, judged.cover.astype(np.float64), sight.clear(strip), ground))
     return looks, found

@@ -83,15 +83,15 @@ class Sight:
         self,
         picture: Picture,
         middle_m: Array,
-        rows: int,
+        offsets_m: Array,
         shift: Array,
         cells: Cells | None = None,
     ) -> npt.NDArray[np.float32]:
-        """Sample raw (band, offset, cell) float32, `rows` cells either side of `middle_m`.
+        """Sample raw (band, offset, cell) float32 at `offsets_m` to the left of `middle_m`.
 
         `cells` chooses some, in any order; None: all.
         """
-        across = np.arange(-rows, rows + 1)[:, None] * STEP_M + middle_m[None]
+        across = offsets_m[:, None] + middle_m[None]
         row, col = picture.grid.pixel(*self.positions(across, shift, cells))
         return sample(picture.raster.values, picture.unusable, row, col)
 

@@ -51,8 +51,6 @@ _NEVER = -50.0
 _CANDIDATES = 6
 _DISTINCT_M = 1.5
 """Shifts nearer than this lead to the same tracks."""
-_SCORE_SHARE = 0.3
-"""Share of a score's difference that is evidence: chunks of one siding err together."""
 _APART_M = 3.6
 """No two tracks lie closer (method.md 3.2, transhipment tracks)."""
 _FLOOR = 0.02
@@ -119,13 +117,13 @@ def chunk_cells(cells: int) -> npt.NDArray[np.intp]:
     return np.asarray(np.minimum(at, cells - 1).ravel())
 
 
-def axis_rows() -> int:
-    """Offsets a strip needs on either side of the middle for `axis_evidence`."""
-    return round((REACH_M + _CONTEXT_M) / STEP_M)
+_AXIS_ROWS = round((REACH_M + _CONTEXT_M) / STEP_M)
+AXIS_ROWS_M: Array = STEP_M * np.arange(-_AXIS_ROWS, _AXIS_ROWS + 1, dtype=np.float64)
+"""Offsets of the strip `axis_evidence` takes, metres."""
 
 
 def axis_evidence(wide: npt.NDArray[np.float32], gsd_m: float) -> tuple[Array, Array]:
-    """Evidence of the axis by chunk and offset, from a strip of `2 * axis_rows() + 1` offsets.
+    """Evidence of the axis by chunk and offset, from a strip at `AXIS_ROWS_M`.
 
     `wide` holds the cells of `chunk_cells`. Returns the log evidence of an axis and the probability
     of a row of cars on it, each (chunk, offset) float64 over `OFFSETS_M`.
@@ -237,8 +235,23 @@ def _lateral_of(siding: Chunks, points: Array, lateral: Array) -> Array:
     return np.where(nearest.min(axis=1) < 1.5 * REACH_M, offset, 1e3)
 
 
-def snap(sidings: list[Chunks]) -> Snap:
-    """Find one shift for the scene and each siding's offsets under it.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One shift that may be right, and where it puts each siding."""
+
+    shift: Array
+    """(xy,) metres."""
+    score: float
+    """Log score of all sidings' evidence and the prior of shifts."""
+    rough: dict[int, Array]
+    """Offset by chunk of every siding, the surest siding first."""
+    sigma_m: float
+    stiff: bool = False
+    """Sidings lie as drawn: axis evidence does not tell how they bend."""
+
+
+def candidates(sidings: list[Chunks]) -> list[Candidate]:
+    """Find shifts that may be right, the best first.
 
     Sidings first vote on every shift alone; the shifts that come out best, each at least
     `_DISTINCT_M` from a better one, are then settled with all sidings on tracks of their own.
@@ -252,7 +265,7 @@ def snap(sidings: list[Chunks]) -> Snap:
     weight = np.exp(total - np.max(total))
     normals = np.concatenate([s.normals for s in bounded])
     across = normals.T @ normals / len(normals)
-    settled: list[tuple[float, Array, dict[int, Array]]] = []
+    settled: list[Candidate] = []
     left = np.ones(len(shifts), dtype=np.bool_)
     for _ in range(_CANDIDATES):
         if not left.any():
@@ -261,23 +274,32 @@ def snap(sidings: list[Chunks]) -> Snap:
         near = left & (_moved(shifts - best, across) <= _DISTINCT_M)
         local = np.exp(total[near] - np.max(total[near]))
         mean = (local[:, None] * shifts[near]).sum(axis=0) / local.sum()
-        score, offsets = _settle(bounded, mean)
-        settled.append((score + float(_prior(mean[None])[0]), mean, offsets))
+        score, rough = _settle(bounded, mean)
+        close = _moved(shifts - mean, across) <= _DISTINCT_M
+        spread = (shifts[close] - mean) * np.sqrt(weight[close, None] / weight[close].sum())
+        variance = float(np.linalg.eigvalsh(spread.T @ spread)[0])
+        sigma = float(np.hypot(np.sqrt(max(variance, 0.0)), 0.15))
+        settled.append(Candidate(mean, score + float(_prior(mean[None])[0]), rough, sigma))
         left &= ~near
-    scores = np.array([score for score, _, _ in settled])
-    score, mean, rough = settled[int(np.argmax(scores))]
-    offsets = _refine(sidings, rough)
-    near = _moved(shifts - mean, across) <= _DISTINCT_M
-    spread = (shifts[near] - mean) * np.sqrt(weight[near, None] / weight[near].sum())
-    variance = float(np.linalg.eigvalsh(spread.T @ spread)[0])
+    return sorted(settled, key=lambda one: -one.score)
+
+
+def followed(sidings: list[Chunks], one: Candidate, confidence: float) -> Snap:
+    """Follow every track all along under the candidate that was chosen."""
+    offsets = one.rough if one.stiff else _refine(sidings, one.rough)
     return Snap(
-        float(mean[0]),
-        float(mean[1]),
-        float(np.hypot(np.sqrt(max(variance, 0.0)), 0.15)),
-        float(1.0 / np.exp(_SCORE_SHARE * (scores - score)).sum()),
+        float(one.shift[0]),
+        float(one.shift[1]),
+        one.sigma_m,
+        confidence,
         _ties(sidings, offsets),
         tuple(offsets[i] for i in range(len(sidings))),
     )
+
+
+def prior(shift: Array) -> float:
+    """Log prior of one shift (xy), metres."""
+    return float(_prior(shift[None])[0])
 
 
 def _prior(shifts: Array) -> Array:
