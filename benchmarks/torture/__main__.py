@@ -65,7 +65,7 @@ def _folders(arena: Arena) -> Iterator[str]:
 
 
 def _kills(folder: Path, size: Size, seed: int) -> Iterator[Figure]:
-    with _arena(folder, 40) as arena:
+    with _arena(folder, 24) as arena:
         yield from kills.random_kills(arena, size.kills, seed)
 
 

@@ -12,6 +12,8 @@ import contextlib
 import ctypes
 import importlib
 import json
+import math
+import mmap
 import os
 import resource
 import signal
@@ -26,8 +28,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
+from railwatch.decoder import Answer, Desk, Files, Job
+
 HERE = Path(__file__).parent
 HEAVY = (
+    "dask.array",  # xarray asks for it at the first array it meets
     "numcodecs.blosc",
     "PIL.Image",
     "PIL.WebPImagePlugin",
@@ -39,6 +46,7 @@ HEAVY = (
     "railwatch.testing.radar_yard",
     "railwatch.detector.car_survey",
     "railwatch.publication.cube",
+    "railwatch.sources.archive.reading",
     "railwatch.publication.report.payload",
 )
 
@@ -159,11 +167,29 @@ def _s3() -> Iterator[tuple[str, str]]:
     return ((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
 
 
+def _decoded_here(job: Job, _: str, *, files: Files | None = None, content: bytes = b"") -> Answer:
+    """Decode in the worker itself: a decoder of its own would cost a thousand starts of Python.
+
+    How decoders die, and their workers: tests/railwatch/decoder, benchmarks.torture.rasters.
+    """
+    assert files is not None  # noqa: S101
+    memory = mmap.mmap(-1, job.room + 1)
+    desk = Desk(files, memoryview(content), memory, 0)
+    said = job.run(desk)
+    found = [
+        np.frombuffer(memory, np.dtype(kind), math.prod(shape), begin).reshape(shape)
+        for kind, shape, begin in desk.laid
+    ]
+    return Answer(said, tuple(found))
+
+
 def work(errand: Errand) -> None:
     """Walk a yard's archive into a store, in a forked worker."""
     from railwatch.errors import RailwatchError, StoreError
+    from railwatch.sources.archive import source
     from railwatch.testing.radar_yard import RadarYard, walk_yard
 
+    source.decoded = _decoded_here
     del sys.modules["icechunk"]
     STAND_IN.__dict__.update(vars(importlib.import_module("icechunk")))
     note = Path(errand.note)
@@ -223,12 +249,13 @@ def _fork(errand: dict[str, Any], environment: dict[str, str]) -> int:
 def _warm() -> None:
     """Load the detector's compiled kernels, which every worker would load anew."""
     warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-    import numpy as np
+    import xarray
 
     from railwatch.detector.order import half_sample_mode
     from railwatch.detector.strip_sampling import sample
     from railwatch.grid import Grid
 
+    xarray.Dataset({"a": ("x", np.zeros(1))})
     half_sample_mode(np.zeros((9, 4)))
     grid, place = Grid(32652, 10.0, 0.0, 640.0, (64, 64)), np.full((2, 2), 320.0)
     pixels = np.zeros((1, 64, 64), np.uint16)
