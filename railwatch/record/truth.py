@@ -55,6 +55,11 @@ class Plan:
         return not (self.scenes or self.rejections or self.switched)
 
 
+REOPEN_EVERY = 256
+"""Looks at the newest snapshot after which the repository is opened anew. It keeps every snapshot
+it met, up to half a million nodes (13 MB a thousand commits), none of which is read again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """A scene with its pixels, fetched already."""
@@ -76,6 +81,7 @@ class Record:
         self._repository: Any = None
         self._session: Any = None
         self._laid_out = False
+        self._looks = 0
         self._seen: tuple[SceneEntry, ...] = ()
         self._footprints: dict[tuple[str, str], Footprint] = {}
         """By cube key and digest; a footprint never changes."""
@@ -141,6 +147,9 @@ class Record:
         for name in ("_rows", "_entries", "_footprints_in_use"):
             self.__dict__.pop(name, None)
         self._indices.clear()
+        self._looks += 1
+        if self._repository is not None and self._looks % REOPEN_EVERY == 0:
+            self._repository = open_repository(self._store, self._prefix, create=False)
         if self._repository is not None:
             with translating(self._prefix):
                 session = self._repository.readonly_session(BRANCH)
