@@ -7,7 +7,6 @@ from flows.parameters import Areas, Depot
 from flows.places import files_of
 from flows.round import named
 from railwatch import __version__
-from railwatch.area import load_area
 from railwatch.errors import IntegrityError
 from railwatch.store import Store
 from tasks.check import check
@@ -20,8 +19,10 @@ from tasks.check import check
     version=__version__,
     persist_result=False,
 )
-def audit(depot: Depot, areas: Areas = [], pixels: bool = True) -> int:  # noqa: B006  # never changed
-    """Read back what is stored of areas and compare it with what was written; changes nothing.
+def audit(depot: Depot, areas: Areas = []) -> int:  # noqa: B006  # never changed
+    """Read back all that is stored of areas and compare it with what was written.
+
+    Changes nothing but the inventory of what was seen whole (`railwatch verify`).
 
     Parameters
     ----------
@@ -29,8 +30,6 @@ def audit(depot: Depot, areas: Areas = [], pixels: bool = True) -> int:  # noqa:
         Where counts are kept.
     areas
         Ids of areas; all known ones where none is named.
-    pixels
-        Whether each scene's pixels are read and their checksums compared, which reads all of it.
 
     Raises
     ------
@@ -38,22 +37,24 @@ def audit(depot: Depot, areas: Areas = [], pixels: bool = True) -> int:  # noqa:
         Something is not as it was written; the table of the run names each.
     """
     store = Store.open(depot.store)
-    problems: list[dict[str, str]] = []
-    scenes = 0
-    for area_id, file in files_of(list(areas)).items():
-        area = load_area(file)
-        seen, found = check(area, store, pixels=pixels)
-        scenes += seen
-        problems += [{"area": area_id, "what": one.what, "problem": one.problem} for one in found]
+    reports = [check(area_id, store) for area_id in files_of(list(areas))]
+    found = [report for report in reports if report is not None]
+    problems = [(one.area_id, problem) for one in found for problem in one.problems]
+    scenes = sum(one.scenes for one in found)
     create_table_artifact(
-        problems or [{"area": "all", "what": f"{scenes} scenes", "problem": "none found"}],
+        [
+            {"area": area_id, "what": f"{one.verdict}: {one.key}", "problem": one.detail}
+            | {"remedy": str(one.remedy)}
+            for area_id, one in problems
+        ]
+        or [{"area": "all", "what": f"{scenes} scenes", "problem": "none found", "remedy": "none"}],
         key="audit",
         description=f"{scenes} scenes read back, {len(problems)} problems",
     )
     if problems:
-        first = problems[0]
+        area_id, first = problems[0]
         raise IntegrityError(
-            f"{len(problems)} problems in {scenes} scenes, first {first['area']}: {first['what']}: "
-            f"{first['problem']}; docs/operators.md says how to mend them"
+            f"{len(problems)} problems in {scenes} scenes, first {area_id}: {first.sentence}; "
+            "`railwatch verify --repair` mends what can be made again (docs/operators.md)"
         )
     return scenes
