@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.torture import bucket, dask, data, kills, rasters
+from benchmarks.torture import bucket, dask, data, fuzz, kills, rasters
 from benchmarks.torture.figure import Figure, write
 from benchmarks.torture.kills import Arena
 from benchmarks.torture.zygote import Zygote
@@ -47,10 +47,11 @@ class Size:
     dask: int
     commits: int
     rasters: int
+    fuzz: int
 
 
-FULL = Size(1000, 4000, 25, 100, 100, 10, 10, 1000, 100, 700, 700, 10_000, 10)
-QUICK = Size(25, 20, 2, 4, 2, 1, 1, 1000, 8, 150, 200, 800, 1)
+FULL = Size(1000, 4000, 25, 100, 100, 10, 10, 1000, 100, 700, 700, 10_000, 10, 10_000)
+QUICK = Size(25, 20, 2, 4, 2, 1, 1, 1000, 8, 150, 200, 800, 1, 200)
 
 
 @contextlib.contextmanager
@@ -97,6 +98,7 @@ def _bucket(folder: Path, size: Size, seed: int) -> Iterator[Figure]:
 
 SUITES: dict[str, Callable[[Path, Size, int], Iterator[Figure]]] = {
     "input": lambda folder, _, __: data.bad_inputs(folder),
+    "fuzz": lambda folder, size, _: fuzz.fuzz(folder, size.fuzz),
     "rasters": lambda folder, size, _: rasters.poisoned(folder, size.rasters),
     "bits": lambda folder, size, seed: data.bit_flips(folder, size.flips, size.publications, seed),
     "api": lambda folder, size, seed: data.api_faults(folder, size.api, seed),

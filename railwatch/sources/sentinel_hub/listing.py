@@ -36,6 +36,8 @@ _S1_FIRST_ORBIT = {"A": 73, "B": 27, "C": 172}
 ESA, Sentinel-1 product specification: relative = (absolute - first) mod 175 + 1.
 """
 _MOST_ID = 200
+_ODD = (ValueError, LookupError, TypeError, AttributeError, OverflowError, ShapelyError)
+"""What reading an item raises where its values are of other types and sizes than they should be."""
 
 
 def scenes_of(
@@ -59,8 +61,9 @@ def scenes_of(
         item_id = str(item.get("id", ""))[:_MOST_ID]
         try:
             scenes[item_id] = _scene(item, collection)
-            outlines[item_id] = shape(_plain(item["geometry"]))
-        except (ValueError, KeyError, TypeError, ShapelyError) as exc:
+            # A footprint that crosses itself could not be cut with the place.
+            outlines[item_id] = shapely.make_valid(shape(_plain(item["geometry"])))
+        except _ODD as exc:
             scenes.pop(item_id, None)
             detail = f"{type(exc).__name__}: {exc}"
             rejected[item_id] = Found(item_id, None, Rejection.BAD_ITEM, detail)

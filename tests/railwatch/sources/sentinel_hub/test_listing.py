@@ -144,6 +144,43 @@ def test_bad_items_are_named_not_raised(broken):
     assert found[0].detail
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda one: one["geometry"].update(type=None),
+        lambda one: one["properties"].update(datetime="0001-01-01T00:00:00+14:00"),
+        lambda one: one["bbox"].__setitem__(0, 10**400),
+    ],
+    ids=["a geometry of no type", "a time before the calendar", "a number beyond all floats"],
+)
+def test_odd_values_reject_their_item_alone(spoil):
+    """Found by fuzzing: each ended the whole search with another error."""
+    odd = item("odd-1")
+    spoil(odd)
+
+    found = scenes_of([odd, item("good-1")], L2A, PLACE)
+
+    assert [(f.item_id, f.rejection) for f in found] == [
+        ("odd-1", Rejection.BAD_ITEM),
+        ("good-1", None),
+    ]
+
+
+def test_a_footprint_that_crosses_itself_is_a_scene_like_any_other():
+    """Found by fuzzing: a bow-tie could not be cut with the place and ended the search."""
+    bow_tie = item("bow-1")
+    bow_tie["geometry"] = {
+        "type": "Polygon",
+        "coordinates": [
+            [[130.0, 42.0], [130.5, 42.5], [130.5, 42.0], [130.0, 42.5], [130.0, 42.0]]
+        ],
+    }
+
+    (found,) = scenes_of([bow_tie], L2A, PLACE)
+
+    assert found.scene is not None
+
+
 def test_radar_slices_of_one_orbit_are_one_scene():
     """Relative orbit follows from the absolute one; slices 25 s apart belong together."""
     name = "S1A_IW_GRDH_1SDV_20240103T0910{}_20240103T0911{}_051931_064655_{}"
