@@ -1,0 +1,29 @@
+"""An audit sees what `railwatch verify` sees."""
+
+import json
+
+from railwatch.integrity.problem import Remedy, Verdict
+from railwatch.store import Store
+from railwatch.testing.radar_yard import make_yard, walk_yard
+from tasks.check import check
+
+
+def test_what_was_changed_is_named_with_its_remedy(tmp_path):
+    """Nothing on what was written; then the published object, and that it is published again."""
+    store = Store.open(str(tmp_path / "store"))
+    walk_yard(make_yard(tmp_path / "yard", 4), store.url)
+
+    whole = check.fn("yard", store)
+    sidings = "areas/yard/" + json.loads(store.get("areas/yard/latest.json"))["links"]["sidings"]
+    store.put(sidings, b"{}")
+    broken = check.fn("yard", store)
+
+    assert (whole.problems, whole.scenes) == ((), 4)
+    (problem,) = broken.problems
+    said = (problem.verdict, problem.key, problem.remedy)
+    assert said == (Verdict.DAMAGED, sidings, Remedy.PUBLISH)
+
+
+def test_an_area_nothing_was_stored_of_yet_is_no_problem(tmp_path):
+    """A place that was set up and not watched yet."""
+    assert check.fn("yard", Store.open(str(tmp_path))) is None
