@@ -19,7 +19,7 @@ from railwatch.detector.empty_track import Strips
 from railwatch.detector.energy import Scored, Scorer, Sun
 from railwatch.detector.look import WIDTH_M, shade, shadow_reach_m, shadow_span, smeared
 from railwatch.injection import draw_consist, mean_look
-from railwatch.rolling_stock import Vehicle
+from railwatch.rolling_stock import CATALOGUE, Vehicle
 
 F64 = npt.NDArray[np.float64]
 
@@ -27,8 +27,19 @@ TRIALS = 128
 EMPTY_SHARE = 0.1
 """Share of trials without a car."""
 LEAST_CAR_M = 12.5
-CONSIST_SIZES = (2.0, 8.0, 20.0)
-"""Mean cars of the consists put in."""
+CONSIST_SIZES = (1.5, 25.0)
+"""Mean cars of a trial's consists: drawn between, alike on a logarithmic scale. One yard stores
+single cars, another whole trains, and each car set apart adds the blur of two ends."""
+FLEET_SHARE = 0.5
+"""Share of trials whose cars are of few types: sites handle few each, and all of them may stand out
+from the ballast more, or less, than cars do on the whole."""
+FLEET_KINDS = 3
+"""Most types of car in such a trial."""
+PLACED_SD_M = 0.7
+"""Spread of how far a trial's cars stand from the lanes as drawn (sidings are digitised 1-2 m off,
+method.md 2.3), metres."""
+HUBER = 1.5
+ROBUST_STEPS = 12
 PLACINGS = 60
 """Consists tried before a yard is left less full than wanted."""
 
@@ -52,6 +63,8 @@ class Standing:
     lane: int
     from_m: float
     """Chainage of its rear coupler."""
+    aside_m: float
+    """To the left of its lane's axis as drawn."""
     vehicle: Vehicle
 
 
@@ -60,11 +73,11 @@ class Calibration:
     """From a unit's features to the predictive distribution of its cars or metres."""
 
     scale: F64
-    """(feature,) divisor of each feature."""
+    """(feature - 1,) divisor of each feature but the last."""
     slope: F64
-    """(feature + 1,) regression on scaled features and a constant."""
+    """(feature,) regression on scaled features and a constant."""
     spread: F64
-    """(3,) variance = s0 + s1 y + s2 y^2 of the prediction's error."""
+    """(4,) variance = s0 + s1 y + s2 y^2 + s3 u^2 of the prediction's error; u the last feature."""
     standard: F64
     """(trial,) errors of held-out trials in units of their spread, rising."""
     capacity: float
@@ -72,25 +85,30 @@ class Calibration:
     def quantiles(self, features: F64, levels: tuple[float, ...] = QUANTILE_LEVELS) -> F64:
         """Predictive quantiles of a (feature,) vector, clipped to what the track can hold."""
         y = self.predict(features)
-        wide = np.sqrt(np.maximum(_variance(self.spread, y), 1e-4))
+        wide = np.sqrt(np.maximum(_variance(self.spread, y, features[-1]), 1e-4))
         return np.clip(y + wide * np.quantile(self.standard, levels), 0.0, self.capacity)
 
     def predict(self, features: F64) -> float:
         """Give the expected value for a (feature,) vector."""
-        row = np.append(features / self.scale, 1.0)
+        row = np.append(features[:-1] / self.scale, 1.0)
         return float(np.clip(row @ self.slope, 0.0, self.capacity))
 
 
 def features(scored: Scored, scorer: Scorer) -> F64:
-    """Say what a score tells of each unit: (unit, feature)."""
+    """Say what a score tells of each unit: (unit, feature).
+
+    Metres covered on all its lanes, metres where any lane is, trains (each adds the blur of two
+    ends), and last how unsure the metres are, which tells of the error alone.
+    """
     cell = scorer.block.cell_m
     draws = scored.posterior.draws * cell
     mean, spread = draws.mean(axis=0), draws.std(axis=0)
-    covered = np.empty_like(mean)
+    covered, trains = np.empty_like(mean), np.empty_like(mean)
     for u in range(len(mean)):
         here = np.where(scorer.unit == u, scored.posterior.track, 0.0)
         covered[u] = cell * (1.0 - np.prod(1.0 - here, axis=0)).sum()
-    return np.column_stack([np.sqrt(mean), mean, covered, spread])
+        trains[u] = np.maximum(np.diff(here, axis=1, prepend=0.0), 0.0).sum()
+    return np.column_stack([mean, covered, trains, spread])
 
 
 def run_trials(
@@ -137,44 +155,62 @@ def calibrate(trials: list[Trial], unit: int, capacity_m: float) -> tuple[Calibr
 
 
 def _regress(table: F64, truth: F64, capacity: float) -> Calibration:
-    scale = np.maximum(table.std(axis=0), 1e-6)
-    design = np.column_stack([table / scale, np.ones(len(table))])
+    explains, unsure = table[:, :-1], table[:, -1]
+    scale = np.maximum(explains.std(axis=0), 1e-6)
+    design = np.column_stack([explains / scale, np.ones(len(table))])
     fold = np.arange(len(truth)) % 5
     held_out = np.empty_like(truth)
     for f in range(5):
         learn = fold != f
-        held_out[~learn] = design[~learn] @ _ridge(design[learn], truth[learn])
+        held_out[~learn] = design[~learn] @ _robust_ridge(design[learn], truth[learn])
     held_out = np.clip(held_out, 0.0, capacity)
-    spread = _spread_fit(held_out, truth - held_out)
-    standard = (truth - held_out) / np.sqrt(np.maximum(_variance(spread, held_out), 1e-4))
-    return Calibration(scale, _ridge(design, truth), spread, np.sort(standard), capacity)
+    spread = _spread_fit(held_out, unsure, truth - held_out)
+    wide = np.sqrt(np.maximum(_variance(spread, held_out, unsure), 1e-4))
+    standard = np.sort((truth - held_out) / wide)
+    return Calibration(scale, _robust_ridge(design, truth), spread, standard, capacity)
 
 
-def _ridge(design: F64, truth: F64) -> F64:
-    """Ridge regression, small counts weighing more: errors grow with the count."""
-    weight = 1.0 / (truth + 4.0)
+def _robust_ridge(design: F64, truth: F64) -> F64:
+    """Ridge regression; trains that hardly show widen the spread but do not bend the line.
+
+    Errors grow with the root of the count; those beyond `HUBER` times the usual weigh less (Huber
+    1964).
+    """
+    weight = usual = 1.0 / (truth + 4.0)
+    for _ in range(ROBUST_STEPS):
+        slope = _ridge(design, truth, weight)
+        found = design @ slope
+        error = np.abs(truth - found) / np.sqrt(np.maximum(found, 0.0) + 2.0)
+        bound = HUBER * max(float(np.median(error)), 0.05) / 0.6745
+        weight = usual * np.minimum(1.0, bound / np.maximum(error, 1e-9))
+    return slope
+
+
+def _ridge(design: F64, truth: F64, weight: F64) -> F64:
     normal = (design * weight[:, None]).T @ design
     pull = 2e-3 * np.trace(normal) / len(normal) * np.eye(len(normal))
     pull[-1, -1] = 0.0
     return np.linalg.solve(normal + pull, (design * weight[:, None]).T @ truth)
 
 
-def _variance(spread: F64, y: F64 | float) -> F64:
-    return np.asarray(spread[0] + spread[1] * y + spread[2] * np.square(y))
+def _variance(spread: F64, y: F64 | float, unsure: F64 | float) -> F64:
+    return np.asarray(
+        spread[0] + spread[1] * y + spread[2] * np.square(y) + spread[3] * np.square(unsure)
+    )
 
 
-def _spread_fit(y: F64, error: F64) -> F64:
+def _spread_fit(y: F64, unsure: F64, error: F64) -> F64:
     """Non-negative variance law of the error by iterated weighted least squares."""
     from scipy.optimize import nnls
 
-    design = np.column_stack([np.ones_like(y), y, y**2])
+    design = np.column_stack([np.ones_like(y), y, y**2, unsure**2])
     squared = error**2
     floor = max(0.02, float(np.quantile(squared, 0.2)))
-    law = np.array([float(squared.mean()), 0.0, 0.0])
+    law = np.array([float(squared.mean()), 0.0, 0.0, 0.0])
     for _ in range(8):
         weight = 1.0 / np.maximum(design @ law, floor)
         law, _ = nnls(design * weight[:, None], np.minimum(squared, 12.0 / weight) * weight)
-    return np.asarray(law + np.array([0.02, 0.0, 0.0]))
+    return np.asarray(law + np.array([0.02, 0.0, 0.0, 0.0]))
 
 
 def _background(
@@ -246,6 +282,10 @@ def place_trains(
         Cars in all; fewer are placed where no track is left.
     """
     free = free.copy()
+    low, high = np.log(CONSIST_SIZES)
+    mean_size = float(np.exp(rng.uniform(low, high)))
+    kinds = _fleet(rng)
+    aside = rng.normal(0.0, PLACED_SD_M, len(free))
     half = 0.5 * float(chainage[1] - chainage[0])
     standing: list[Standing] = []
     for _ in range(PLACINGS):
@@ -253,8 +293,7 @@ def place_trains(
         if left <= 0 or not free.any():
             break
         lane, cell = divmod(int(rng.choice(np.flatnonzero(free))), free.shape[1])
-        mean_size = float(rng.choice(CONSIST_SIZES))
-        consist = draw_consist(rng, min(left, int(rng.geometric(1.0 / mean_size))))
+        consist = draw_consist(rng, min(left, int(rng.geometric(1.0 / mean_size))), kinds=kinds)
         at = float(chainage[cell])
         own = np.zeros(len(chainage), dtype=np.bool_)
         for vehicle in consist.vehicles:
@@ -262,11 +301,21 @@ def place_trains(
             # Coupled cars share the cell where they meet.
             if at + vehicle.length_m > chainage[-1] + half or not (free[lane] | own)[taken].all():
                 break
-            standing.append(Standing(lane, at, vehicle))
+            standing.append(Standing(lane, at, float(aside[lane]), vehicle))
             own |= taken
             at += vehicle.length_m
         free[lane] &= ~own
     return standing
+
+
+def _fleet(rng: np.random.Generator) -> tuple[str, ...]:
+    """Draw the types of car a trial may hold; empty for all."""
+    if rng.random() >= FLEET_SHARE:
+        return ()
+    weight = np.array([stock.weight for stock in CATALOGUE])
+    several = 1 + int(rng.integers(FLEET_KINDS))
+    chosen = rng.choice(len(CATALOGUE), size=several, replace=False, p=weight / weight.sum())
+    return tuple(CATALOGUE[int(k)].kind for k in chosen)
 
 
 def _cars_wanted(rng: np.random.Generator, capacity: float) -> int:
@@ -289,7 +338,7 @@ def _draw(scorer: Scorer, car: Standing, look: F64, change: F64, shadows: F64) -
         middle + 0.5 * vehicle.body_m,
         scorer.sigma_m,
     )
-    centre = block.lane_offset[lane, near]
+    centre = block.lane_offset[lane, near] + car.aside_m
     half = 0.5 * vehicle.width_m
     across = smeared(block.offset[:, None], centre - half, centre + half, scorer.sigma_m)
     under = int(np.argmin(np.abs(block.offset - centre.mean())))

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from railwatch.detector.recovery import place_trains
+from railwatch.detector.recovery import Trial, calibrate, place_trains
 
 CELL_M = 5.0
 
@@ -58,3 +58,59 @@ def test_cars_stand_only_where_they_may():
         assert car.lane == 1
         assert car.from_m >= 200.0
         assert car.from_m + car.vehicle.length_m <= 500.0
+
+
+def trial(cars, covered_m, trains, unsure_m=2.0):
+    """What came out of one injection on one unit."""
+    return Trial(
+        np.array([float(cars)]),
+        np.array([14.0 * cars]),
+        np.array([[covered_m, covered_m, float(trains), unsure_m]]),
+    )
+
+
+def simulated(rng, number=200):
+    """Trains of which each adds 12 m of blur; one in ten trials hardly shows."""
+    for _ in range(number):
+        cars = int(rng.integers(0, 40))
+        trains = 0 if cars == 0 else int(rng.integers(1, cars + 1))
+        shown = 0.1 if rng.random() < 0.1 else 1.0
+        yield trial(cars, shown * (14.0 * cars + 12.0 * trains) + rng.normal(0, 3), shown * trains)
+
+
+def test_metres_become_cars_whether_coupled_or_apart():
+    """Ten cars are ten cars in one train or in ten, though those cover far more metres."""
+    cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0)
+    for trains in (1, 10):
+        seen = np.array([140.0 + 12 * trains, 140.0 + 12 * trains, trains, 2.0])
+        assert cars.predict(seen) == pytest.approx(10.0, abs=1.0)
+        assert metres.predict(seen) == pytest.approx(140.0, abs=14.0)
+
+
+def test_trains_that_hardly_show_reach_the_interval_and_not_the_count():
+    rng = np.random.default_rng(2)
+    cars, _ = calibrate(list(simulated(rng, 400)), 0, 1000.0)
+    inside = 0
+    fresh = list(simulated(rng, 400))
+    for one in fresh:
+        low, high = cars.quantiles(one.features[0], (0.05, 0.95))
+        inside += low <= one.cars[0] <= high
+    assert inside / len(fresh) == pytest.approx(0.9, abs=0.05)
+
+
+def test_an_unsure_scene_gets_a_wider_interval():
+    rng = np.random.default_rng(3)
+    trials = []
+    for n in range(300):
+        unsure = 2.0 if n % 2 else 60.0
+        count = int(rng.integers(0, 40))
+        error = rng.normal(0, unsure)
+        trials.append(trial(count, max(0.0, 14.0 * count + error), min(count, 2), unsure))
+    cars, _ = calibrate(trials, 0, 1000.0)
+    widths = []
+    for unsure in (2.0, 60.0):
+        low, high = cars.quantiles(np.array([280.0, 280.0, 2.0, unsure]), (0.05, 0.95))
+        widths.append(high - low)
+    # 90 % of normal errors of 60 m lie within 99 m, 7 cars, on either side.
+    assert widths[0] < 4.0
+    assert widths[1] == pytest.approx(14.0, rel=0.4)
