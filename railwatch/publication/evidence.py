@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from railwatch.count import Count
 from railwatch.detection import Detection, Occupancy, Strip
+from railwatch.publication import unrolled
 from railwatch.publication.content import (
     Content,
     Listed,
@@ -30,12 +31,25 @@ from railwatch.publication.content import (
 )
 from railwatch.publication.frame import Frame, frame_of
 from railwatch.scene import NODATA, SceneRaster
+from railwatch.siding import SidingSet
 
-DRAWN_BY = frozenset({"evidence.py", "frame.py", "overlay.svg.j2", "strips.svg.j2"})
+DRAWN_BY = frozenset(
+    {
+        "evidence.py",
+        "frame.py",
+        "overlay.svg.j2",
+        "strips.svg.j2",
+        "unrolled.py",
+        "unrolled.svg.j2",
+    }
+)
 """Files of this package that pictures depend on; a change of the page redraws none."""
 
 WEBP = "image/webp"
 SVG = "image/svg+xml"
+
+SINGLE_CARS_M = 1.0
+"""Up to this GSD cars are seen singly, and tracks are shown straightened instead of as strips."""
 
 LOSSLESS_PIXELS = 300_000
 """Larger chips are compressed with loss, at `QUALITY`; 10 m chips never are."""
@@ -133,7 +147,11 @@ def pictures(
         return
     detection = content.reader.detection(listed.item_id)
     yield Picture(named.overlay, overlay(detection, frame), SVG)
-    yield Picture(named.strips, strips(detection), SVG)
+    if frame.grid.gsd_m > SINGLE_CARS_M:
+        yield Picture(named.strips, strips(detection), SVG)
+    else:
+        raster = content.reader.pixels(listed.item_id, frame.rows, frame.columns)
+        yield Picture(named.strips, tracks(raster, frame, content.area.sidings, detection), SVG)
 
 
 def chip(raster: SceneRaster, quality: int | None = None) -> bytes:
@@ -199,6 +217,23 @@ def strips(detection: Detection) -> bytes:
         if strip.chainage_m.size > 1
     ]
     text = _templates().get_template("strips.svg.j2").render(figures=figures, width=STRIP_WIDTH)
+    return text.encode()
+
+
+def tracks(raster: SceneRaster, frame: Frame, sidings: SidingSet, detection: Detection) -> bytes:
+    """Draw a sharp scene straightened along its tracks, detected cars outlined."""
+    planes = raster.values[_shown(raster.bands)]
+    known = (planes != NODATA).any(axis=0)
+    found = list(unrolled.rows(_stretched_counts(planes), known, frame, sidings, detection))
+    text = (
+        _templates()
+        .get_template("unrolled.svg.j2")
+        .render(
+            rows=found,
+            width=unrolled.WIDTH,
+            total=sum(float(str(row["height"])) for row in found),
+        )
+    )
     return text.encode()
 
 

@@ -28,6 +28,18 @@ function chip(scene, title) {
   zoomable(view, lenses.get(scenes.cube[scene]));
   return make("figure", {}, view, make("figcaption", {}, title + ", " + iso(scenes.t[scene]) + " UTC, " + scenes.id[scene] + ". ", make("a", { href: evidence(scene, CHIP), target: "_blank", rel: "noopener" }, "Full size")));
 }
+// Strips by chainage; of a sharp scene its tracks laid straight, and on demand those of the one before.
+function straight(scene, earlier) {
+  if (!evidence(scene, STRIPS)) return [];
+  if (scenes.gsd[scene] > 1) return [strips(scene, "Image strips along each siding by chainage in metres, with the probability that the track is occupied")];
+  const title = "Tracks laid straight, by chainage in metres, detected cars outlined";
+  const found = [make("p", { class: "note" }, title + ". Count them yourself: what is outlined and is no car, or is a car and not outlined, is an error."), strips(scene, title)];
+  if (earlier === null || !evidence(earlier, STRIPS)) return found;
+  const past = make("details", {}, make("summary", {}, "The same tracks before, " + iso(scenes.t[earlier]) + " UTC"));
+  past.addEventListener("toggle", () => { if (past.open && past.children.length === 1) past.append(strips(earlier, title)); });
+  return [...found, past];
+}
+const strips = (scene, alt) => make("div", { class: "strips" }, make("img", { src: evidence(scene, STRIPS), alt, loading: "lazy" }));
 function openScene(scene, stay, first) {
   current = scene;
   const box = $("scene"), main = facilityRow.get(scene);
@@ -37,9 +49,10 @@ function openScene(scene, stay, first) {
   if (drawable(scene)) {
     for (const through of lenses.values()) through.views.clear();
     const earlier = before(scene), frame = data.frames[scenes.cube[scene]];
-    const wide = frame.width > 2.5 * frame.height || scenes.gsd[scene] <= 1;
-    parts.push(make("div", { class: wide ? "chips wide" : "chips" }, earlier === null ? null : chip(earlier, "Before"), chip(scene, "This scene")));
-    if (evidence(scene, STRIPS)) parts.push(make("div", { class: "strips" }, make("img", { src: evidence(scene, STRIPS), alt: "Image strips along each siding by chainage in metres, with the probability that the track is occupied", loading: "lazy" })));
+    const sharp = scenes.gsd[scene] <= 1, wide = frame.width > 2.5 * frame.height && !sharp;
+    const chips = make("div", { class: wide ? "chips wide" : "chips" }, earlier === null ? null : chip(earlier, "Before"), chip(scene, "This scene"));
+    // Cars are counted in the straightened tracks; the ground around them comes first only at 10 m.
+    parts.push(...(sharp ? [...straight(scene, earlier), chips] : [chips, ...straight(scene, earlier)]));
   } else parts.push(make("p", { class: "note" }, "No imagery of this scene is published."));
   parts.push(origin(scene));
   const through = lenses.get(scenes.cube[scene]);
