@@ -85,7 +85,8 @@ def run(
     place = _place(area, store, archive)
     window = _window(start, end)
     job = Job.open(place, window)
-    if job.note() is not None and (done := job.nothing_new()):
+    searched = job.note() is not None
+    if searched and (done := job.nothing_new()):
         _say(done, as_json=as_json)
         return
 
@@ -94,7 +95,7 @@ def run(
 
         return watch_area(place, window, dask, max_pu)
 
-    _say(_with_prefect(job, watch), as_json=as_json)
+    _say(_with_prefect(watch, None if searched else job), as_json=as_json)
 
 
 @click.command("backfill")
@@ -144,7 +145,7 @@ def backfill(
 
         return backfill_area(place, window, pace, dask)
 
-    _say(_with_prefect(job, fill), as_json=as_json)
+    _say(_with_prefect(fill, job), as_json=as_json)
 
 
 def _place(area: str, store: str, archive: str | None) -> Place:
@@ -175,13 +176,14 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
     click.echo(outcome.model_dump_json(indent=1) if as_json else outcome.sentence())
 
 
-def _with_prefect(job: Job, flow: Callable[[], Outcome]) -> Outcome:
+def _with_prefect(flow: Callable[[], Outcome], unsearched: Job | None) -> Outcome:
     """Run a flow against a Prefect API: the operator's, or one of our own for as long."""
     operated = bool(os.environ.get("PREFECT_API_URL"))
     with prefect_api() as ready:
         # While the server starts: an archive that cannot be searched is refused without waiting,
         # and Prefect is imported.
-        job.search()
+        if unsearched is not None:
+            unsearched.search()
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
         import flows.stages  # noqa: F401  # takes as long as the server
