@@ -64,13 +64,13 @@ class TrackGroup:
     @cached_property
     def _paths(self) -> tuple[tuple[Floats, Floats, Floats], ...]:
         """For each member (axis chainage, offset, own chainage), by rising axis chainage."""
-        paths = []
-        for member in self.members:
-            own = member.samples(2.0)
-            place = self.axis.back(*member.xy(own, 0.0))
-            order = np.argsort(place.chainage, kind="stable")
-            paths.append((place.chainage[order], place.offset[order], own[order]))
-        return tuple(paths)
+        return tuple(self._path(member) for member in self.members)
+
+    def _path(self, track: Track) -> tuple[Floats, Floats, Floats]:
+        own = track.samples(2.0)
+        place = self.axis.back(*track.xy(own, 0.0))
+        order = np.argsort(place.chainage, kind="stable")
+        return place.chainage[order], place.offset[order], own[order]
 
     @property
     def span_m(self) -> tuple[float, float]:
@@ -96,6 +96,24 @@ class TrackGroup:
             inside = (chainage >= along[0]) & (chainage <= along[-1])
             offset[row, inside] = np.interp(chainage[inside], along, across)
             own[row, inside] = np.interp(chainage[inside], along, theirs)
+        return offset, own
+
+    def position_of(self, track: Track, chainage: Floats) -> tuple[Floats, Floats]:
+        """Say where a track that is no member lies: two (chainage,), as `positions` does.
+
+        Only where it runs within `ABREAST_M` of a member.
+        """
+        along, across, theirs = self._path(track)
+        reach = ABREAST_M + max(float(np.abs(path[1]).max()) for path in self._paths)
+        low, high = self.span_m
+        near = (np.abs(across) <= reach) & (along >= low - reach) & (along <= high + reach)
+        offset, own = np.full(len(chainage), np.nan), np.full(len(chainage), np.nan)
+        if near.sum() < 2:
+            return offset, own
+        along, across, theirs = along[near], across[near], theirs[near]
+        inside = (chainage >= along[0]) & (chainage <= along[-1])
+        offset[inside] = np.interp(chainage[inside], along, across)
+        own[inside] = np.interp(chainage[inside], along, theirs)
         return offset, own
 
 

@@ -4,12 +4,14 @@ Tracks of one group share an axis. Each cell of the axis has up to `MAX_TRACKS` 
 the place across the axis where at most one track runs at a time; tracks that follow each other end
 to end share a lane. A yard wider than that is cut into blocks side by side, and each block
 also carries the next lane on either side, so that a neighbour's cars are not mistaken for its own.
+For the same reason it carries main lines beside it: trains that pass there, or wait for a signal,
+are told apart and not counted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -20,12 +22,20 @@ from railwatch.detector.occupancy import MAX_TRACKS
 from railwatch.fouling import usable_stretches
 from railwatch.siding import SidingSet
 from railwatch.stretch import Stretches, existing_stretches, visible_stretches
+from railwatch.track import Track
 from railwatch.track_group import TrackGroup, track_groups
 
 F64 = npt.NDArray[np.float64]
 
 JOINT_GSD_M = 10.0
 """Tracks that 10 m pixels cannot separate throw shadows on each other at 3 m as well."""
+
+PASSING_GSD = 2.0
+"""Main lines nearer than this many GSD to a track send light, and shadow, into its pixels."""
+PASSING_LEAST_M = 9.0
+"""Or nearer than a shadow in winter (method.md 2.3 step 6)."""
+PASSING_AT_MOST = 2
+"""Main lines a block carries: the nearest; a double line."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +46,33 @@ class Block:
     own: tuple[int, ...]
     """Members of the group this block counts."""
     lanes: tuple[tuple[int, ...], ...]
-    """Members by lane, ordered from right to left of the axis; neighbours' lanes included."""
+    """Members by lane, ordered from right to left of the axis; neighbours' lanes included.
+
+    Main lines follow in lanes of their own, numbered after the members.
+    """
     cell_m: float
     chainage: F64
     """(cell,) centres along the axis, metres."""
     offset: F64
     """(offset,) metres left of the axis at which strips are sampled."""
+    passing: tuple[Track, ...] = ()
+    """Main lines beside the block, each in a lane of its own after the others."""
+
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """Members of the group, then main lines: what numbers in `lanes` and `member` mean."""
+        return (*self.group.members, *self.passing)
 
     @cached_property
     def _positions(self) -> tuple[F64, F64]:
-        return self.group.positions(self.chainage)
+        across, own = self.group.positions(self.chainage)
+        if not self.passing:
+            return across, own
+        beside = [self.group.position_of(track, self.chainage) for track in self.passing]
+        return (
+            np.vstack([across, *(one[0][None] for one in beside)]),
+            np.vstack([own, *(one[1][None] for one in beside)]),
+        )
 
     @cached_property
     def member(self) -> npt.NDArray[np.int64]:
@@ -108,8 +135,10 @@ class Sight:
 
 def blocks_of(sidings: SidingSet, gsd_m: float) -> tuple[Block, ...]:
     """Cut a siding set into blocks for a sensor of `gsd_m`."""
+    groups = track_groups(sidings, JOINT_GSD_M)
+    mains = [track for group in groups if not group.counted for track in group.members]
     return tuple(
-        block for group in track_groups(sidings, JOINT_GSD_M) for block in _cut(group, gsd_m)
+        block for group in groups for block in _cut(group, gsd_m, mains if group.counted else [])
     )
 
 
@@ -123,9 +152,12 @@ def sight_of(block: Block, sidings: SidingSet, day: dt.date) -> Sight:
     total: dict[int, float] = {}
     seen: dict[int, float] = {}
     for m in {int(m) for m in np.unique(block.member) if m >= 0}:
-        siding = by_id[block.group.members[m].id]
-        existing = existing_stretches(siding, usable[siding.id], day)
-        open_sky = visible_stretches(siding, usable[siding.id], day)
+        track = block.tracks[m]
+        siding = by_id[track.id]
+        # A train under way also passes where none may stand.
+        whole = Stretches(((0.0, track.length_m),)) if track in block.passing else usable[track.id]
+        existing = existing_stretches(siding, whole, day)
+        open_sky = visible_stretches(siding, whole, day)
         own = np.nan_to_num(block.own_chainage(m), nan=-1.0)
         here = block.member == m
         stands |= here & existing.contains(own)[None, :]
@@ -141,34 +173,52 @@ def _usable(sidings: SidingSet) -> dict[str, Stretches]:
     return usable_stretches(sidings)
 
 
-def _cut(group: TrackGroup, gsd_m: float) -> list[Block]:
+def _cut(group: TrackGroup, gsd_m: float, mains: Sequence[Track]) -> list[Block]:
     cell_m = 0.5 * gsd_m
     first, last = group.span_m
     chainage = np.arange(first - 2 * gsd_m, last + 2 * gsd_m, cell_m)
     across, _ = group.positions(chainage)
     lanes = _lanes(across)
-    each = MAX_TRACKS if len(lanes) <= MAX_TRACKS else MAX_TRACKS - 2
+    beside = {track: group.position_of(track, chainage)[0] for track in mains}
+    room = MAX_TRACKS - len(_passing(beside, across, gsd_m))
+    each = room if len(lanes) <= room else room - 2
     pieces = -(-len(lanes) // each)
     reach = 11.0 + 2.0 * gsd_m  # a shadow, and land beyond it to compare with
     blocks = []
     for part in np.array_split(np.arange(len(lanes)), pieces):
         wide = range(max(0, part[0] - 1), min(len(lanes), part[-1] + 2)) if pieces > 1 else part
         members = [m for lane in wide for m in lanes[lane]]
-        low, high = np.nanmin(across[members]) - reach, np.nanmax(across[members]) + reach
+        passing = _passing(beside, across[members], gsd_m)
+        there = np.vstack([across[members], *(beside[track][None] for track in passing)])
+        low, high = np.nanmin(there) - reach, np.nanmax(there) + reach
         offset = np.arange(np.floor(low / cell_m), np.ceil(high / cell_m) + 1) * cell_m
         seen = np.isfinite(across[members]).any(axis=0)
         keep = np.convolve(seen, np.ones(9), mode="same") > 0
+        extra = range(len(group.members), len(group.members) + len(passing))
         blocks.append(
             Block(
                 group,
                 tuple(m for lane in part for m in lanes[lane]),
-                tuple(tuple(lanes[lane]) for lane in wide),
+                (*(tuple(lanes[lane]) for lane in wide), *((m,) for m in extra)),
                 cell_m,
                 chainage[keep],
                 offset,
+                passing,
             )
         )
     return blocks
+
+
+def _passing(beside: Mapping[Track, F64], across: F64, gsd_m: float) -> tuple[Track, ...]:
+    """Choose the main lines that a block of members at (member, cell) offsets has to carry."""
+    reach = max(PASSING_GSD * gsd_m, PASSING_LEAST_M)
+    near = []
+    for number, (track, offset) in enumerate(beside.items()):
+        apart = np.abs(across - offset)
+        close = np.nanmin(np.where(np.isfinite(apart), apart, np.inf), axis=0) < reach
+        if close.sum() >= 6:
+            near.append((float(np.min(apart[np.isfinite(apart)])), number, track))
+    return tuple(track for *_, track in sorted(near)[:PASSING_AT_MOST])
 
 
 def _lanes(across: F64) -> list[list[int]]:

@@ -18,6 +18,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import gamma
 
+from railwatch.detector.land import (
+    CLOUD_LOOK,
+    LandHabit,
+    habit_of,
+    land_departure,
+    learnt_leak,
+    plain_leak,
+    spread_over,
+    veil_of,
+)
 from railwatch.detector.levelling import (
     Slopes,
     applied,
@@ -37,8 +47,6 @@ ENOUGH_DATES = 12
 """Empty dates at a place from which its mode is trusted (method.md step 5)."""
 LEAST_DATES = 4
 """Below it dates say nothing of their own: the look is spatial."""
-LEAK_RIDGE = 0.01
-"""Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
 QUIET_SHARE = 0.85
 """Largest share of places and dates taken for empty when the noise is scaled."""
 QUIETEST = 0.5
@@ -94,6 +102,7 @@ class EmptyTrack:
     """(band, offset, cell) reflectance."""
     leak: F64
     """(2, offset, cell) share of the land's departure, left and right, that blur brings there."""
+    habit: LandHabit
     band_noise: F64
     """(band, band) covariance; the whole covariance is its product with `offset_noise`."""
     offset_noise: F64
@@ -139,51 +148,34 @@ def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes:
     `empty` is the (cell,) probability that no lane is covered, `slopes` those of the empty look.
     """
     residual = levelled(strips, scene, track.mean, empty, slopes) - track.mean
+    residual -= _veils(residual[None], track.mean, track.habit, strips)[0]
     without_land(residual, strips.side, track.leak)
     without_profile(residual, empty, WILD, PROFILE_CELLS)
     return residual
 
 
-def _land(residual: F64, side: npt.NDArray[np.bool_]) -> F64:
-    """Departure of the land beside the track: (scene, band, 2, cell), 0 where not seen."""
-    there = np.isfinite(residual)[:, :, None] & side
-    total = np.where(there, np.nan_to_num(residual)[:, :, None], 0.0).sum(axis=3)
-    mean = total / np.maximum(there.sum(axis=3), 1)
-    padded = np.pad(mean, ((0, 0), (0, 0), (0, 0), (1, 1)), mode="edge")
-    return np.asarray((padded[..., :-2] + 2.0 * padded[..., 1:-1] + padded[..., 2:]) / 4.0)
+def _veils(residual: F64, mean: F64, habit: LandHabit, strips: Strips) -> F64:
+    """Change that a veil makes in each scene: (scene, band, offset, cell)."""
+    land, there = land_departure(residual, strips.side), _land_seen(residual, strips.side)
+    look = _land_look(mean, strips.side)
+    change = np.zeros_like(residual)
+    for t in range(len(residual)):
+        opacity = veil_of(land[t], there[t], look, habit, strips.step_m)
+        if opacity.any():
+            change[t] = spread_over(opacity, strips.side) * (CLOUD_LOOK - mean)
+    return change
 
 
-def _leak(residual: F64, land: F64, weight: F64, prior: F64) -> F64:
-    """Share of the land's departure at each sample, left and right, by ridge regression.
-
-    Parameters
-    ----------
-    residual : (scene, band, offset, cell)
-    land : (scene, band, 2, cell)
-    weight : (scene, cell)
-    prior : (2, offset, cell)
-        What a Gaussian blur of a plain edge would bring.
-    """
-    there = np.isfinite(residual) * weight[:, None, None]
-    y = np.nan_to_num(residual)
-    normal = np.einsum("tbis,tbjs,tbds->dsij", land, land, there, optimize=True)
-    right = np.einsum("tbis,tbds->dsi", land, there * y, optimize=True)
-    ridge = LEAK_RIDGE * np.eye(2)
-    right += LEAK_RIDGE * np.moveaxis(prior, 0, -1)
-    solution = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
-    return np.asarray(np.clip(np.moveaxis(solution, -1, 0), -0.5, 1.5))
+def _land_seen(residual: F64, side: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Where a scene shows the land beside the track: (scene, 2, cell)."""
+    there = np.isfinite(residual).all(axis=1)
+    return np.asarray((there[:, None] & side).any(axis=2))
 
 
-def _plain_leak(side: npt.NDArray[np.bool_]) -> F64:
-    """Leak of land with a plain edge a GSD short of where it is measured: (2, offset, cell)."""
-    offsets = side.shape[1]
-    index = np.arange(offsets, dtype=np.float64)[:, None]
-    first = np.where(side.any(axis=1), side.argmax(axis=1), offsets)
-    last = offsets - 1 - np.where(side.any(axis=1), side[:, ::-1].argmax(axis=1), offsets)
-    # GSD is two steps, the blur 0.53 GSD: about one step.
-    left = 1.0 / (1.0 + np.exp(-1.7 * (index - first[0] + 2.0)))
-    right = 1.0 / (1.0 + np.exp(1.7 * (index - last[1] - 2.0)))
-    return np.stack([left, right])
+def _land_look(mean: F64, side: npt.NDArray[np.bool_]) -> F64:
+    """Usual reflectance of the land, (band,)."""
+    land = side.any(axis=0)
+    return np.asarray(np.median(mean[:, land], axis=1) if land.any() else mean.mean(axis=(1, 2)))
 
 
 def concentrated(strips: Strips) -> tuple[F64, F64]:
@@ -280,12 +272,16 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
         mean = _weighted_mean(level, weight, start)
         mean = _shrunk(mean, shared, level - mean, weight, dates)
     residual = level - mean
-    land = _land(residual, strips.side)
-    plain = _plain_leak(strips.side)
+    land = land_departure(residual, strips.side)
+    look = _land_look(mean, strips.side)
+    habit = habit_of(land, _land_seen(residual, strips.side), look, strips.step_m)
+    residual = residual - _veils(residual, mean, habit, strips)
+    land = land_departure(residual, strips.side)
+    plain = plain_leak(strips.side)
     # Dates believed covered count half: where the bed itself follows the land (there is no ballast,
     # or grass grows on it), the dates that show it best are those taken for trains.
     told = np.maximum(weight, 0.5 * seen) if len(strips.day) >= LEAST_DATES else 0.0 * weight
-    leak = _leak(residual, land, told, plain)
+    leak = learnt_leak(residual, land, told, plain)
     for one, empty in zip(residual, weight, strict=True):
         without_land(one, strips.side, leak)
         without_profile(one, empty, WILD, PROFILE_CELLS)
@@ -298,6 +294,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     return EmptyTrack(
         np.ascontiguousarray(mean),  # kernels are several times as fast on it
         leak,
+        habit,
         band_noise,
         offset_noise,
         _local(white, weight),

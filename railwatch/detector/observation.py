@@ -42,6 +42,11 @@ VEIL_SHARE = 0.12
 VEIL_REACH_M = 200.0
 CLOUD_MARGIN_M = 50.0
 """Around masked cloud and shadow (method.md, default parameters)."""
+ROOF_M2 = 1e4
+"""Patches of masked cloud smaller than this, and far from larger ones, are roofs: a hall has up to
+a hectare, and cloud that small is the fringe of more."""
+FRINGE_M = 250.0
+"""How near a patch lies to the cloud it is the fringe of."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ def clear_pixels(raster: SceneRaster, corridor: Corridor) -> Mask:
     """Pixels fit for counting: the archive's mask, less the roofs it takes for cloud.
 
     Bright roofs and tarpaulins look like cloud to masks without a thermal band. A patch of cloud
-    that lies mostly on the tracks and does not reach beyond them is a train, not weather.
+    that lies mostly on the tracks and does not reach beyond them is a train, not weather; small
+    ones that stand alone are buildings, which hide themselves and no more.
     """
     measured = (raster.values != NODATA).all(axis=0)
     bad = np.isin(raster.mask, [MaskClass.CLOUD, MaskClass.SHADOW])
@@ -106,9 +112,32 @@ def clear_pixels(raster: SceneRaster, corridor: Corridor) -> Mask:
         on_track = ndimage.sum_labels(corridor.track & bad, patches, index)
         false_alarm = np.concatenate([[False], on_track > 0.6 * size])
         bad &= ~false_alarm[patches]
-        margin = round(CLOUD_MARGIN_M / corridor.gsd_m)
-        bad = ndimage.distance_transform_edt(~bad) <= margin if bad.any() else bad
+        bad = _with_margin(patches, size, bad, corridor.gsd_m)
     return np.asarray(measured & ~bad & (raster.mask != MaskClass.NODATA))
+
+
+def _with_margin(
+    patches: npt.NDArray[np.integer], size: npt.NDArray[np.float64], bad: Mask, gsd_m: float
+) -> Mask:
+    """Widen patches of masked cloud by `CLOUD_MARGIN_M`, lone small ones by half their own width.
+
+    Parameters
+    ----------
+    patches : (y, x) labels from 1
+    size : (patch,) pixels
+    bad : (y, x)
+        Of the patches, what is not ruled out.
+    """
+    large = np.concatenate([[False], size * gsd_m**2 >= ROOF_M2])[patches]
+    lone = bad & ~large
+    if large.any():
+        lone &= ndimage.distance_transform_edt(~large) * gsd_m > FRINGE_M
+    full = bad & ~lone
+    wide = ndimage.distance_transform_edt(~full) * gsd_m <= CLOUD_MARGIN_M if full.any() else full
+    own = np.concatenate([[0.0], np.maximum(1.0, np.round(0.5 * np.sqrt(size)))])[patches]
+    for reach in np.unique(own[lone]).tolist():
+        wide = wide | (ndimage.distance_transform_edt(~(lone & (own == reach))) <= reach)
+    return np.asarray(wide)
 
 
 def reference_from(
