@@ -91,7 +91,7 @@ licences: env  ## write docs/licences.md: of everything the environment holds
 	@$(BIN)/python -m infra.licences > docs/licences.md.new && mv docs/licences.md.new docs/licences.md
 
 audit: env  ## ask the advisory database about every pinned package; needs the network
-	@$(BIN)/uv tool run pip-audit --requirement constraints.txt --disable-pip --no-deps
+	@$(BIN)/uv tool run pip-audit --strict --requirement constraints.txt --disable-pip --no-deps
 
 live: env  ## the smallest paid round trip with a real Sentinel Hub account
 	@$(BIN)/python -m benchmarks.live_sentinel_hub
