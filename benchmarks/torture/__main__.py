@@ -1,6 +1,6 @@
 """Every fault this machine can inject, and what came of it.
 
-    make torture                                 # hours on busy cores; each suite says how long it took
+    make torture                                 # hours; each suite says how long it took
     make torture QUICK=1                         # a sample of five minutes
     python -m benchmarks.torture --only bits     # one suite
 
