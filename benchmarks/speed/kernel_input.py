@@ -2,6 +2,7 @@
 
 baseline    400 dates x 9,216 places, float32, NaN where clouded: median and median miss
 resample    8,000 places x 3 across x 6 bands out of 400 x 400 pixels: Keys's cubic convolution
+history     700 dates x 8,000 places x 6 bands, as `baseline`, the answer left out
 chain       8,000 cells of one track: probability of being covered given all cells
 """
 
@@ -21,7 +22,13 @@ def make(folder: Path) -> dict[str, Path]:
     """Write the inputs unless they are there; returns their files by name."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
-    for name, made in (("baseline", _baseline), ("resample", _resample), ("chain", _chain)):
+    inputs = {
+        "baseline": _baseline,
+        "history": _history,
+        "resample": _resample,
+        "chain": _chain,
+    }
+    for name, made in inputs.items():
         files[name] = folder / f"{name}.npz"
         if not files[name].exists():
             np.savez(files[name], **made(np.random.default_rng(7)))
@@ -34,6 +41,12 @@ def _baseline(rng: np.random.Generator) -> dict[str, np.ndarray]:
     centre = np.nanmedian(values.astype(np.float64), axis=0)
     miss = np.nanmedian(np.abs(values.astype(np.float64) - centre), axis=0)
     return {"values": values, "reference": np.concatenate([centre, miss])}
+
+
+def _history(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    values = (0.12 + 0.02 * rng.standard_normal((700, 6 * CELLS))).astype(np.float32)
+    values[rng.random(values.shape) < CLOUDED] = np.nan
+    return {"values": values, "reference": np.zeros(0)}
 
 
 def _resample(rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -26,6 +26,7 @@ def _by_zarr(array: Array, data: np.ndarray) -> dict[str, bytes]:
         fill_value=array.fill,
         compressors="auto" if array.dtype == "str" else [codec],
         dimension_names=array.dims,
+        attributes=dict(array.attributes),
     )
     made[...] = data
     return {key: value.to_bytes() for key, value in held.items() if key.startswith(array.path)}
@@ -54,7 +55,8 @@ def _data(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
 )
 def test_chunks_are_those_that_zarr_writes(dtype, fill, shape, chunks):
     """The same objects; zarr reads the same values from them, and metadata are its own."""
-    array = Array("a/b", tuple("tbyx"[: len(shape)]), shape, chunks, dtype, fill)
+    about = {"units": "m", "flags": [1, 2]}
+    array = Array("a/b", tuple("tbyx"[: len(shape)]), shape, chunks, dtype, fill, about)
     data = _data(dtype, shape)
     if dtype in {"float32", "uint16"}:
         data[0] = fill  # edges apart, a chunk of nothing else is not written
