@@ -26,6 +26,11 @@ CLEARANCE_M = 15.0
 TOUCHING_M = 3.2
 """Nearer than this two cars of 3.15 m width collide, so the axes are about to meet."""
 
+_NEVER_M = TOUCHING_M / 2.0
+"""Axes of a switch come nearer than this."""
+_INSIDE_M = 5.0
+"""A track that ends so near to another may end in its switch."""
+
 _STEP_M = 1.0
 _SPACING_STEP_M = 5.0
 _SPACING_REACH_M = 8.0
@@ -58,19 +63,37 @@ def fouled_stretches(tracks: Sequence[Track]) -> dict[str, Stretches]:
         track = tracks[pair.track]
         cuts[track.id] += [
             (max(0.0, low - CLEARANCE_M), min(track.length_m, high + CLEARANCE_M))
-            for low, high in _meetings(pair, limit_m)
+            for low, high in _meetings(pair, limit_m, track, tracks[pair.other])
         ]
     return {track_id: Stretches.union(intervals) for track_id, intervals in cuts.items()}
 
 
-def _meetings(pair: Beside, limit_m: float) -> list[tuple[float, float]]:
+def _meetings(
+    pair: Beside, limit_m: float, track: Track, other: Track
+) -> list[tuple[float, float]]:
     """List runs nearer than the limit in which the two axes go on to meet."""
     near = pair.only(np.abs(pair.offset) < limit_m)
     return [
         (float(near.chainage[run][0]), float(near.chainage[run][-1]))
         for run in near.runs(2.5 * _STEP_M)
-        if np.abs(near.offset[run]).min() < TOUCHING_M
+        if np.abs(near.offset[run]).min() < TOUCHING_M and not _dips(near, run, track, other)
     ]
+
+
+def _dips(near: Beside, run: slice, track: Track, other: Track) -> bool:
+    """Whether two tracks draw near and apart again without meeting: a vertex put carelessly.
+
+    A switch brings axes together, or one of the two ends; a crossing changes sides.
+    """
+    offset = near.offset[run]
+    ends = [
+        (at[run][k], whole.length_m)
+        for at, whole in ((near.chainage, track), (near.other_chainage, other))
+        for k in (0, -1)
+    ]
+    inside = all(_INSIDE_M < at < length - _INSIDE_M for at, length in ends)
+    one_side = bool((offset > 0).all() or (offset < 0).all())
+    return inside and one_side and bool(np.abs(offset).min() > _NEVER_M)
 
 
 def _limits(tracks: Sequence[Track]) -> dict[tuple[int, int], float]:

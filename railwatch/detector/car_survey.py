@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +23,11 @@ from railwatch.fouling import usable_stretches
 from railwatch.record import Record, SceneEntry
 from railwatch.store import Store
 
-COMMON_SPREAD = 0.2
-"""Spread of the logarithm of a facility's count that no reading of its scene shows: its root mean
-square was .24 on ten rendered yards nobody had seen, less on those kept aside
-(docs/method/class-a.md)."""
+COMMON_SPREAD = 0.05
+"""Spread of the logarithm of a facility's count that no reading of its scene shows; chosen on 43
+rendered yards kept aside (docs/method/class-a.md)."""
+UNSURE_SPREAD = 0.5
+"""The same, by the probability that the sidings were put on the wrong tracks."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _together(found: SegmentedResult) -> Together | None:
     """Sum over sidings draw by draw: what is wrong about a scene is wrong on all of them.
 
     The readings that sidings share do not hold all of it: a shadow taken for cars or a yard snapped
-    one track over changes the whole sum.
+    one track over, which the confidence of snapping tells of, changes the whole sum.
     """
     drawn = len(found.draws)
     if not drawn:
@@ -90,7 +92,8 @@ def _together(found: SegmentedResult) -> Together | None:
     share = np.random.Generator(np.random.PCG64(drawn)).permutation(
         (np.arange(drawn) + 0.5) / drawn
     )
-    common = np.exp(COMMON_SPREAD * ndtri(share))
+    spread = math.hypot(COMMON_SPREAD, UNSURE_SPREAD * (1.0 - found.confidence))
+    common = np.exp(spread * ndtri(share))
     return Together(
         np.quantile(np.rint(found.draws * common), QUANTILE_LEVELS),
         np.quantile(found.metres * common, QUANTILE_LEVELS),

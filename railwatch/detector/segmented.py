@@ -37,7 +37,9 @@ Bools = npt.NDArray[np.bool_]
 MAX_GSD_M = 1.0
 """Coarser scenes do not show single cars (method.md 2.2)."""
 _LOST = 0.5
-"""A siding of which more shows no track where it was put is refused."""
+"""A siding of which more plainly shows no track where it was put is refused."""
+_PLAINLY = 1.0
+"""Log odds that no track lies there: half a siding at evens is a faint track, not a lost one."""
 _ENDS_APART_M = 60.0
 """Shorter sidings say nothing of where their ends lie."""
 _PARALLEL_DEG = 25.0
@@ -108,7 +110,7 @@ class Look:
         """Whether most of the siding shows no track where it was put."""
         chainage = self.sight.chainage_m
         inside = self.clear & (chainage > 0) & (chainage < self.sight.track.length_m)
-        return bool(inside.any() and np.mean(self.missing[inside] > 0.0) > _LOST)
+        return bool(inside.any() and np.mean(self.missing[inside] > _PLAINLY) > _LOST)
 
 
 def detect_cars(

@@ -33,7 +33,7 @@ _SHARED = (1.2, 0.6)
 """Standard deviation of what all sidings of a scene share."""
 _TEMPER = 0.25
 """Share of the network's log odds that is new from cell to cell: its answers overlap."""
-_DOUBT = 2.0
+_DOUBT = 1.0
 """Taken off a roof's log odds a cell: shadow, stains and noise of a car's size are commoner than in
 the lessons (docs/method/class-a.md)."""
 _GAP_TEMPER = 0.8

@@ -59,6 +59,22 @@ def test_tracks_that_never_meet_foul_nowhere():
     assert got == {"a": [], "b": []}
 
 
+def test_a_careless_vertex_is_no_switch():
+    """Tracks 5 m apart, one of whose vertices was put 2.2 m nearer, hold cars throughout."""
+    careless = np.array([[0, 5.0], [250, 5.0], [300, 2.8], [350, 5.0], [600, 5.0]])
+
+    assert cuts(a=MAIN, b=careless) == {"a": [], "b": []}
+
+
+def test_a_switch_drawn_from_beside_the_rail_is_one():
+    """A branch that was drawn from 2.4 m beside the main line fouls both up to 4.1 m."""
+    branch = np.array([[100, 2.4], [300, 24.6]])
+
+    got = cuts(main=MAIN, branch=branch)
+
+    assert len(got["main"]) == len(got["branch"]) == 1
+
+
 def test_end_to_end_is_no_fouling_point():
     """A track drawn in two pieces, end to end, keeps the seam."""
     got = cuts(a=MAIN, b=MAIN + np.array([600, 0]))
