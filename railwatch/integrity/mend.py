@@ -21,6 +21,7 @@ from railwatch.integrity.problem import Problem, Remedy, Verdict
 from railwatch.integrity.publications import fixed_names, pointed, root_names
 from railwatch.integrity.scan import Report
 from railwatch.publication import publish
+from railwatch.publication.edition import HTML, JSON
 from railwatch.publication.history import Manifest, publishing
 from railwatch.publication.parquet import Row, read_rows
 from railwatch.publication.pointer import (
@@ -30,15 +31,12 @@ from railwatch.publication.pointer import (
     manifest_key,
     pointer_key,
 )
+from railwatch.publication.stac import PARQUET
 from railwatch.record import Record
 from railwatch.record.upkeep import LEAST_AGE
 from railwatch.store import Store
 
 log = logging.getLogger(__name__)
-
-JSON = "application/json"
-PARQUET = "application/vnd.apache.parquet"
-HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
