@@ -27,6 +27,8 @@ TRIALS = 128
 EMPTY_SHARE = 0.1
 """Share of trials without a car."""
 LEAST_CAR_M = 12.5
+CAR_M = 14.0
+"""Length that metres are fitted in."""
 CONSIST_SIZES = (1.5, 25.0)
 """Mean cars of a trial's consists: drawn between, alike on a logarithmic scale. One yard stores
 single cars, another whole trains, and each car set apart adds the blur of two ends."""
@@ -38,6 +40,10 @@ FLEET_KINDS = 3
 PLACED_SD_M = 0.7
 """Spread of how far a trial's cars stand from the lanes as drawn (sidings are digitised 1-2 m off,
 method.md 2.3), metres."""
+NEARBY = 0.5
+"""Trials count as alike over so wide a range of the logarithm of their cars."""
+NEARBY_CARS = 4.0
+"""Below so many all are alike."""
 HUBER = 1.5
 ROBUST_STEPS = 12
 PLACINGS = 60
@@ -80,18 +86,29 @@ class Calibration:
     """(4,) variance = s0 + s1 y + s2 y^2 + s3 u^2 of the prediction's error; u the last feature."""
     standard: F64
     """(trial,) errors of held-out trials in units of their spread, rising."""
+    found: F64
+    """(trial,) what was predicted of each of them."""
     capacity: float
+    each: float = 1.0
+    """What one is worth: cars, or the metres of a car."""
 
     def quantiles(self, features: F64, levels: tuple[float, ...] = QUANTILE_LEVELS) -> F64:
-        """Predictive quantiles of a (feature,) vector, clipped to what the track can hold."""
-        y = self.predict(features)
+        """Predictive quantiles of a (feature,) vector, clipped to what the track can hold.
+
+        Errors are those of trials with about as many cars: in a full yard roofs hide each other's
+        shadows and much is missed, which says nothing of a few cars.
+        """
+        y = self.predict(features) / self.each
+        apart = (np.log(y + NEARBY_CARS) - np.log(self.found + NEARBY_CARS)) / NEARBY
+        share = np.cumsum(weight := np.exp(-0.5 * apart**2) + 1e-4) - 0.5 * weight
+        error = np.interp(levels, share / weight.sum(), self.standard)
         wide = np.sqrt(np.maximum(_variance(self.spread, y, features[-1]), 1e-4))
-        return np.clip(y + wide * np.quantile(self.standard, levels), 0.0, self.capacity)
+        return self.each * np.clip(y + wide * error, 0.0, self.capacity)
 
     def predict(self, features: F64) -> float:
         """Give the expected value for a (feature,) vector."""
         row = np.append(features[:-1] / self.scale, 1.0)
-        return float(np.clip(row @ self.slope, 0.0, self.capacity))
+        return self.each * float(np.clip(row @ self.slope, 0.0, self.capacity))
 
 
 def features(scored: Scored, scorer: Scorer) -> F64:
@@ -150,11 +167,12 @@ def calibrate(trials: list[Trial], unit: int, capacity_m: float) -> tuple[Calibr
     length = np.array([trial.length_m[unit] for trial in trials])
     return (
         _regress(table, cars, capacity_m / LEAST_CAR_M),
-        _regress(table, length, capacity_m),
+        # In lengths of a car, so that both are fitted alike.
+        _regress(table, length / CAR_M, capacity_m / CAR_M, CAR_M),
     )
 
 
-def _regress(table: F64, truth: F64, capacity: float) -> Calibration:
+def _regress(table: F64, truth: F64, capacity: float, each: float = 1.0) -> Calibration:
     explains, unsure = table[:, :-1], table[:, -1]
     scale = np.maximum(explains.std(axis=0), 1e-6)
     design = np.column_stack([explains / scale, np.ones(len(table))])
@@ -166,8 +184,11 @@ def _regress(table: F64, truth: F64, capacity: float) -> Calibration:
     held_out = np.clip(held_out, 0.0, capacity)
     spread = _spread_fit(held_out, unsure, truth - held_out)
     wide = np.sqrt(np.maximum(_variance(spread, held_out, unsure), 1e-4))
-    standard = np.sort((truth - held_out) / wide)
-    return Calibration(scale, _robust_ridge(design, truth), spread, standard, capacity)
+    standard = (truth - held_out) / wide
+    rising = np.argsort(standard, kind="stable")
+    slope = _robust_ridge(design, truth)
+    found = held_out[rising]
+    return Calibration(scale, slope, spread, standard[rising], found, capacity, each)
 
 
 def _robust_ridge(design: F64, truth: F64) -> F64:
