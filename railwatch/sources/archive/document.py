@@ -16,15 +16,18 @@ from railwatch.scene import Rejection
 MAX_BYTES = 8 << 20
 """A Sentinel-2 item is 30 kB; 8 MiB holds footprints of any detail and still parses in 0.3 s."""
 MAX_DEPTH = 64
+MAX_SAID = 400
+"""Characters of a rejection's sentence; what it quotes of a document may be of any length."""
 
 
 class BadItemError(Exception):
     """An item cannot become a scene; carries the reason and the sentence of its rejection."""
 
     def __init__(self, reason: Rejection, detail: str) -> None:
-        super().__init__(detail)
+        said = detail if len(detail) <= MAX_SAID else f"{detail[:MAX_SAID]}..."
+        super().__init__(said)
         self.reason = reason
-        self.detail = detail
+        self.detail = said
 
 
 def parse(data: bytes, file: str) -> Any:

@@ -191,6 +191,18 @@ def test_a_document_that_cannot_be_parsed_is_rejected_by_its_name(archive, text,
     assert sentence in detail
 
 
+def test_a_rejection_quotes_no_more_of_a_document_than_a_person_reads(archive):
+    """Found by fuzzing: a time of 100,000 letters went into the sentence and the record."""
+    archive.file("red.tif")
+    archive.item(properties={"datetime": "a" * 100_000})
+
+    reason, sentence = archive.rejection()
+
+    assert reason == "bad_item"
+    assert sentence.startswith("one.json: properties.datetime: 'aaa")
+    assert len(sentence) < 500
+
+
 def test_other_json_in_the_tree_is_passed_over(archive):
     """Catalogs, collections, plain GeoJSON and a supplier's own metadata are no items."""
     for i, said in enumerate(
