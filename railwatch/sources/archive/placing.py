@@ -205,6 +205,8 @@ class Placing:
         into = ~self.transform
         corners = [into @ (x, y) for x in (west, east) for y in (south, north)]
         cols, rows = zip(*corners, strict=True)
+        if not np.isfinite([*cols, *rows]).all():
+            return None
         left, right = math.floor(min(cols)) - MARGIN_PX, math.ceil(max(cols)) + MARGIN_PX
         top, bottom = math.floor(min(rows)) - MARGIN_PX, math.ceil(max(rows)) + MARGIN_PX
         return _clipped(top, bottom, left, right, self.dataset)

@@ -17,6 +17,8 @@ _PERMANENT = ("newLimit > capacity", "Illegal request to http")
 """Parts of 500 answers that come again however often one asks: a source file is gone or corrupt."""
 _HICCUPS = ("Request body should be non-empty.", "Missing grant_type parameter")
 """Parts of 400 answers that other clients saw go away on a second try."""
+_MOST_CODE, _MOST_MESSAGE = 100, 1000
+"""Characters kept; the longest recorded code has 40, the longest message 300."""
 
 
 class UnauthorisedError(TransientError):
@@ -26,7 +28,13 @@ class UnauthorisedError(TransientError):
 
 
 def said(reply: Reply) -> tuple[str, str]:
-    """Read (code, message) out of an error body of any of the service's three families."""
+    """Read (code, message) out of an error body, no longer than a person reads."""
+    code, message = _told(reply)
+    return code[:_MOST_CODE], message[:_MOST_MESSAGE]
+
+
+def _told(reply: Reply) -> tuple[str, str]:
+    """Read them out of any of the service's three families of bodies."""
     try:
         body = json.loads(reply.body)
     except (ValueError, RecursionError):
