@@ -78,14 +78,18 @@ def fuzz(folder: Path, examples: int) -> Iterator[Figure]:
         yield none(f"fuzzed {target.name}: escapes", escaped, f"{count} documents")
 
 
-def run(target: Target, examples: int) -> int:
-    """Feed one parser; 1 and its smallest food printed if something else than a refusal came."""
+def run(target: Target, examples: int, *, fresh: bool = True) -> int:
+    """Feed one parser; 1 and its smallest food printed if something else than a refusal came.
+
+    `fresh` food differs each time; without it the same is served again.
+    """
     fed = 0
 
     @settings(
         max_examples=examples,
         deadline=None,
         database=None,
+        derandomize=not fresh,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )

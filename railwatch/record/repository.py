@@ -10,6 +10,7 @@ and go on in the child: use spawn.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import logging
 import os
@@ -65,35 +66,65 @@ def open_repository(store: Store, prefix: str, *, create: bool) -> Any:
         return None
     with translating(f"{store.url}/{prefix}"):
         storage = storage_of(store, prefix)
-        if icechunk.Repository.exists(storage):
-            return icechunk.Repository.open(storage)
         if not create:
-            return None
-        config = icechunk.RepositoryConfig.default()
-        config.manifest = icechunk.ManifestConfig(
-            splitting=icechunk.ManifestSplittingConfig.from_dict(
-                {
-                    icechunk.ManifestSplitCondition.AnyArray(): {
-                        icechunk.ManifestSplitDimCondition.DimensionName("slot"): MANIFEST_SLOTS
-                    }
-                }
-            )
-        )
-        # Icechunk 1 knows no other format and has no argument for it.
-        chosen: dict[str, Any] = (
-            {"spec_version": FORMAT} if hasattr(icechunk, "SpecVersion") else {}
-        )
+            return icechunk.Repository.open(storage) if _is_there(storage) else None
+        if _is_there(storage):
+            # Whoever made it may have been killed before it kept its configuration.
+            return icechunk.Repository.open(storage, config=_configuration())
         try:
-            repository = icechunk.Repository.create(storage, config=config, **chosen)
-            repository.save_config()
+            return _created(storage)
         except icechunk.IcechunkError:
             # Another operator may be creating it in this very moment; then it opens soon.
             for attempt in range(CREATION_TRIES):
-                if icechunk.Repository.exists(storage):
-                    return icechunk.Repository.open(storage)
+                if _is_there(storage):
+                    return icechunk.Repository.open(storage, config=_configuration())
                 pause(attempt)
+            return _created_over_remains(storage, f"{store.url}/{prefix}")
+
+
+def _is_there(storage: Any) -> bool:
+    return bool(icechunk.Repository.exists(storage))
+
+
+def _configuration() -> Any:
+    config = icechunk.RepositoryConfig.default()
+    config.manifest = icechunk.ManifestConfig(
+        splitting=icechunk.ManifestSplittingConfig.from_dict(
+            {
+                icechunk.ManifestSplitCondition.AnyArray(): {
+                    icechunk.ManifestSplitDimCondition.DimensionName("slot"): MANIFEST_SLOTS
+                }
+            }
+        )
+    )
+    return config
+
+
+def _created(storage: Any, **how: Any) -> Any:
+    # Icechunk 1 knows no other format and has no argument for it.
+    chosen: dict[str, Any] = {"spec_version": FORMAT} if hasattr(icechunk, "SpecVersion") else {}
+    repository = icechunk.Repository.create(storage, config=_configuration(), **chosen, **how)
+    repository.save_config()
+    return repository
+
+
+def _created_over_remains(storage: Any, where: str) -> Any:
+    """Create a repository where somebody was killed while creating one.
+
+    The first snapshot is the same for all and the branch is put only where there is none, so of two
+    who do this at once one opens what the other made.
+    """
+    if "check_clean_root" not in inspect.signature(icechunk.Repository.create).parameters:
+        raise StoreError(
+            f"{where}: somebody was killed while creating it; delete what lies there, no scene is "
+            "in it yet, and run the same command again"
+        )
+    try:
+        return _created(storage, check_clean_root=False)
+    except icechunk.IcechunkError:
+        if not _is_there(storage):
             raise
-        return repository
+        return icechunk.Repository.open(storage, config=_configuration())
 
 
 def stamp() -> dict[str, str]:
