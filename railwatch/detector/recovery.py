@@ -42,6 +42,10 @@ PLACED_SD_M = 0.7
 method.md 2.3), metres."""
 NEARBY = 0.5
 """Trials count as alike over so wide a range of the logarithm of their cars."""
+TELLING = 3
+"""Features that tell of the count; noise and unsureness follow."""
+NEARBY_NOISE = 0.2
+"""The same for the noise."""
 NEARBY_CARS = 4.0
 """Below so many all are alike."""
 HUBER = 1.5
@@ -79,15 +83,17 @@ class Calibration:
     """From a unit's features to the predictive distribution of its cars or metres."""
 
     scale: F64
-    """(feature - 1,) divisor of each feature but the last."""
+    """(`TELLING`,) divisor of each feature that tells of the count."""
     slope: F64
-    """(feature,) regression on scaled features and a constant."""
+    """(`TELLING` + 1,) regression on them, scaled, and a constant."""
     spread: F64
     """(4,) variance = s0 + s1 y + s2 y^2 + s3 u^2 of the prediction's error; u the last feature."""
     standard: F64
     """(trial,) errors of held-out trials in units of their spread, rising."""
     found: F64
     """(trial,) what was predicted of each of them."""
+    noise: F64
+    """(trial,) logarithm of the noise of each of them."""
     capacity: float
     each: float = 1.0
     """What one is worth: cars, or the metres of a car."""
@@ -96,26 +102,30 @@ class Calibration:
         """Predictive quantiles of a (feature,) vector, clipped to what the track can hold.
 
         Errors are those of trials with about as many cars: in a full yard roofs hide each other's
-        shadows and much is missed, which says nothing of a few cars.
+        shadows and much is missed, which says nothing of a few cars. And of trials that fit about
+        as well: a full yard that is taken for an odd empty one fits badly.
         """
         y = self.predict(features) / self.each
         apart = (np.log(y + NEARBY_CARS) - np.log(self.found + NEARBY_CARS)) / NEARBY
-        share = np.cumsum(weight := np.exp(-0.5 * apart**2) + 1e-4) - 0.5 * weight
+        worse = (features[TELLING] - self.noise) / NEARBY_NOISE
+        weight = np.exp(-0.5 * (apart**2 + np.minimum(worse**2, 12.0))) + 1e-4
+        share = np.cumsum(weight) - 0.5 * weight
         error = np.interp(levels, share / weight.sum(), self.standard)
         wide = np.sqrt(np.maximum(_variance(self.spread, y, features[-1]), 1e-4))
         return self.each * np.clip(y + wide * error, 0.0, self.capacity)
 
     def predict(self, features: F64) -> float:
         """Give the expected value for a (feature,) vector."""
-        row = np.append(features[:-1] / self.scale, 1.0)
+        row = np.append(features[:TELLING] / self.scale, 1.0)
         return self.each * float(np.clip(row @ self.slope, 0.0, self.capacity))
 
 
 def features(scored: Scored, scorer: Scorer) -> F64:
     """Say what a score tells of each unit: (unit, feature).
 
-    Metres covered on all its lanes, metres where any lane is, trains (each adds the blur of two
-    ends), and last how unsure the metres are, which tells of the error alone.
+    Metres covered on all its lanes, metres where any lane is, and trains (each adds the blur of two
+    ends) tell of the count; the logarithm of the scene's noise and how unsure the metres are tell
+    of its error alone.
     """
     cell = scorer.block.cell_m
     draws = scored.posterior.draws * cell
@@ -125,7 +135,8 @@ def features(scored: Scored, scorer: Scorer) -> F64:
         here = np.where(scorer.unit == u, scored.posterior.track, 0.0)
         covered[u] = cell * (1.0 - np.prod(1.0 - here, axis=0)).sum()
         trains[u] = np.maximum(np.diff(here, axis=1, prepend=0.0), 0.0).sum()
-    return np.column_stack([mean, covered, trains, spread])
+    noise = np.full_like(mean, np.log(scored.noise))
+    return np.column_stack([mean, covered, trains, noise, spread])
 
 
 def run_trials(
@@ -173,8 +184,8 @@ def calibrate(trials: list[Trial], unit: int, capacity_m: float) -> tuple[Calibr
 
 
 def _regress(table: F64, truth: F64, capacity: float, each: float = 1.0) -> Calibration:
-    explains, unsure = table[:, :-1], table[:, -1]
-    scale = np.maximum(explains.std(axis=0), 1e-6)
+    explains, noise, unsure = table[:, :TELLING], table[:, TELLING], table[:, -1]
+    scale = np.maximum(np.sqrt(np.square(explains).mean(axis=0)), 1e-6)
     design = np.column_stack([explains / scale, np.ones(len(table))])
     fold = np.arange(len(truth)) % 5
     held_out = np.empty_like(truth)
@@ -187,8 +198,16 @@ def _regress(table: F64, truth: F64, capacity: float, each: float = 1.0) -> Cali
     standard = (truth - held_out) / wide
     rising = np.argsort(standard, kind="stable")
     slope = _robust_ridge(design, truth)
-    found = held_out[rising]
-    return Calibration(scale, slope, spread, standard[rising], found, capacity, each)
+    return Calibration(
+        scale,
+        slope,
+        spread,
+        standard[rising],
+        held_out[rising],
+        noise[rising],
+        capacity,
+        each,
+    )
 
 
 def _robust_ridge(design: F64, truth: F64) -> F64:

@@ -60,12 +60,12 @@ def test_cars_stand_only_where_they_may():
         assert car.from_m + car.vehicle.length_m <= 500.0
 
 
-def trial(cars, covered_m, trains, unsure_m=2.0):
+def trial(cars, covered_m, trains, unsure_m=2.0, noise=0.0):
     """What came out of one injection on one unit."""
     return Trial(
         np.array([float(cars)]),
         np.array([14.0 * cars]),
-        np.array([[covered_m, covered_m, float(trains), unsure_m]]),
+        np.array([[covered_m, covered_m, float(trains), noise, unsure_m]]),
     )
 
 
@@ -82,7 +82,7 @@ def test_metres_become_cars_whether_coupled_or_apart():
     """Ten cars are ten cars in one train or in ten, though those cover far more metres."""
     cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0)
     for trains in (1, 10):
-        seen = np.array([140.0 + 12 * trains, 140.0 + 12 * trains, trains, 2.0])
+        seen = np.array([140.0 + 12 * trains, 140.0 + 12 * trains, trains, 0.0, 2.0])
         assert cars.predict(seen) == pytest.approx(10.0, abs=1.0)
         assert metres.predict(seen) == pytest.approx(140.0, abs=14.0)
 
@@ -109,8 +109,25 @@ def test_an_unsure_scene_gets_a_wider_interval():
     cars, _ = calibrate(trials, 0, 1000.0)
     widths = []
     for unsure in (2.0, 60.0):
-        low, high = cars.quantiles(np.array([280.0, 280.0, 2.0, unsure]), (0.05, 0.95))
+        low, high = cars.quantiles(np.array([280.0, 280.0, 2.0, 0.0, unsure]), (0.05, 0.95))
         widths.append(high - low)
     # 90 % of normal errors of 60 m lie within 99 m, 7 cars, on either side.
     assert widths[0] < 4.0
     assert widths[1] == pytest.approx(14.0, rel=0.4)
+
+
+def test_a_scene_that_fits_is_not_blamed_for_those_that_do_not():
+    """One trial in five is a full yard taken for an empty one: it fits badly."""
+    rng = np.random.default_rng(4)
+    trials = []
+    for n in range(300):
+        count = int(rng.integers(0, 12))
+        full = n % 5 == 0
+        trials.append(
+            trial(40 if full else count, 14.0 * count + rng.normal(0, 3), 1, noise=1.5 * full)
+        )
+    cars, _ = calibrate(trials, 0, 1000.0)
+    good = cars.quantiles(np.array([70.0, 70.0, 1.0, 0.0, 2.0]), (0.05, 0.95))
+    bad = cars.quantiles(np.array([70.0, 70.0, 1.0, 1.5, 2.0]), (0.05, 0.95))
+    assert good[1] - good[0] < 8.0
+    assert bad[1] >= 35.0
