@@ -44,7 +44,7 @@ NEARBY = 0.5
 """Trials count as alike over so wide a range of the logarithm of their cars."""
 TELLING = 3
 """Features that tell of the count; noise and unsureness follow."""
-NEARBY_NOISE = 0.2
+NEARBY_NOISE = 0.4
 """The same for the noise."""
 NEARBY_CARS = 4.0
 """Below so many all are alike."""
