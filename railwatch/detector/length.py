@@ -52,6 +52,9 @@ WINDOW = 96
 """Latest scenes an empty look is made from: two to three years of clear Sentinel-2."""
 SAMPLING_BLUR = 0.18
 """Sigma of the cubic sampling and the scenes' residual scatter, in GSD, added to the PSF."""
+UNSHOWN_CARS = 1.5
+"""Standard deviation of a unit's cars at 10 m, in proportion to the GSD at others, that injected
+trains do not show: weather taken for cars, cars that lie in it (docs/method/class-c.md)."""
 ROUNDS = 2
 LEAST_SEEN = 0.5
 """Share of a unit's visible track that must be clear."""
@@ -173,7 +176,8 @@ class LengthCounter:
             look, weight = empty.mean, np.stack([_certainly_empty(one) for one in scored])
         trials = run_trials(scorer, strips, scored, suns, sights[-1].allowed, self._seed(mark))
         capacity = self._capacity(sights[-1])
-        fits = tuple(calibrate(trials, u, capacity[u]) for u in range(len(self.ids)))
+        unshown = UNSHOWN_CARS * self.gsd_m / 10.0
+        fits = tuple(calibrate(trials, u, capacity[u], unshown) for u in range(len(self.ids)))
         return Knowledge(scorer, fits, self._state(empty, scored, len(rows)))
 
     @property

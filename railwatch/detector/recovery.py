@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from railwatch.count import QUANTILE_LEVELS
 from railwatch.detector.empty_track import Strips
@@ -95,7 +96,9 @@ class Calibration:
     noise: F64
     """(trial,) logarithm of the noise of each of them."""
     capacity: float
-    each: float = 1.0
+    unshown: float
+    """Standard deviation of what trials do not show."""
+    each: float
     """What one is worth: cars, or the metres of a car."""
 
     def quantiles(self, features: F64, levels: tuple[float, ...] = QUANTILE_LEVELS) -> F64:
@@ -112,7 +115,10 @@ class Calibration:
         share = np.cumsum(weight) - 0.5 * weight
         error = np.interp(levels, share / weight.sum(), self.standard)
         wide = np.sqrt(np.maximum(_variance(self.spread, y, features[-1]), 1e-4))
-        return self.each * np.clip(y + wide * error, 0.0, self.capacity)
+        middle = wide * np.interp(0.5, share / weight.sum(), self.standard)
+        shown = wide * error - middle
+        both = np.sign(shown) * np.hypot(shown, self.unshown * ndtri(levels))
+        return np.asarray(self.each * np.clip(y + middle + both, 0.0, self.capacity))
 
     def predict(self, features: F64) -> float:
         """Give the expected value for a (feature,) vector."""
@@ -171,19 +177,25 @@ def run_trials(
     return done
 
 
-def calibrate(trials: list[Trial], unit: int, capacity_m: float) -> tuple[Calibration, Calibration]:
-    """Calibrations of cars and of metres for one unit from its trials."""
+def calibrate(
+    trials: list[Trial], unit: int, capacity_m: float, unshown: float
+) -> tuple[Calibration, Calibration]:
+    """Calibrations of cars and of metres for one unit from its trials.
+
+    `unshown` is the standard deviation, cars, of what trials cannot show: weather that looks like
+    trains is taken out of the backgrounds they are put into.
+    """
     table = np.stack([trial.features[unit] for trial in trials])
     cars = np.array([trial.cars[unit] for trial in trials])
     length = np.array([trial.length_m[unit] for trial in trials])
     return (
-        _regress(table, cars, capacity_m / LEAST_CAR_M),
+        _regress(table, cars, capacity_m / LEAST_CAR_M, unshown, 1.0),
         # In lengths of a car, so that both are fitted alike.
-        _regress(table, length / CAR_M, capacity_m / CAR_M, CAR_M),
+        _regress(table, length / CAR_M, capacity_m / CAR_M, unshown, CAR_M),
     )
 
 
-def _regress(table: F64, truth: F64, capacity: float, each: float = 1.0) -> Calibration:
+def _regress(table: F64, truth: F64, capacity: float, unshown: float, each: float) -> Calibration:
     explains, noise, unsure = table[:, :TELLING], table[:, TELLING], table[:, -1]
     scale = np.maximum(np.sqrt(np.square(explains).mean(axis=0)), 1e-6)
     design = np.column_stack([explains / scale, np.ones(len(table))])
@@ -206,6 +218,7 @@ def _regress(table: F64, truth: F64, capacity: float, each: float = 1.0) -> Cali
         held_out[rising],
         noise[rising],
         capacity,
+        unshown,
         each,
     )
 

@@ -80,7 +80,7 @@ def simulated(rng, number=200):
 
 def test_metres_become_cars_whether_coupled_or_apart():
     """Ten cars are ten cars in one train or in ten, though those cover far more metres."""
-    cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0)
+    cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0, 0.0)
     for trains in (1, 10):
         seen = np.array([140.0 + 12 * trains, 140.0 + 12 * trains, trains, 0.0, 2.0])
         assert cars.predict(seen) == pytest.approx(10.0, abs=1.0)
@@ -89,7 +89,7 @@ def test_metres_become_cars_whether_coupled_or_apart():
 
 def test_trains_that_hardly_show_reach_the_interval_and_not_the_count():
     rng = np.random.default_rng(2)
-    cars, _ = calibrate(list(simulated(rng, 400)), 0, 1000.0)
+    cars, _ = calibrate(list(simulated(rng, 400)), 0, 1000.0, 0.0)
     inside = 0
     fresh = list(simulated(rng, 400))
     for one in fresh:
@@ -106,7 +106,7 @@ def test_an_unsure_scene_gets_a_wider_interval():
         count = int(rng.integers(0, 40))
         error = rng.normal(0, unsure)
         trials.append(trial(count, max(0.0, 14.0 * count + error), min(count, 2), unsure))
-    cars, _ = calibrate(trials, 0, 1000.0)
+    cars, _ = calibrate(trials, 0, 1000.0, 0.0)
     widths = []
     for unsure in (2.0, 60.0):
         low, high = cars.quantiles(np.array([280.0, 280.0, 2.0, 0.0, unsure]), (0.05, 0.95))
@@ -126,8 +126,20 @@ def test_a_scene_that_fits_is_not_blamed_for_those_that_do_not():
         trials.append(
             trial(40 if full else count, 14.0 * count + rng.normal(0, 3), 1, noise=1.5 * full)
         )
-    cars, _ = calibrate(trials, 0, 1000.0)
+    cars, _ = calibrate(trials, 0, 1000.0, 0.0)
     good = cars.quantiles(np.array([70.0, 70.0, 1.0, 0.0, 2.0]), (0.05, 0.95))
     bad = cars.quantiles(np.array([70.0, 70.0, 1.0, 1.5, 2.0]), (0.05, 0.95))
     assert good[1] - good[0] < 8.0
     assert bad[1] >= 35.0
+
+
+def test_what_trials_do_not_show_widens_the_interval():
+    """Normal errors of 3 cars leave 90 % within 4.9 cars."""
+    rng = np.random.default_rng(5)
+    trials = [trial(n, 14.0 * n + rng.normal(0, 2), 1) for n in rng.integers(1, 40, 300).tolist()]
+    cars, metres = calibrate(trials, 0, 1000.0, 3.0)
+    seen = np.array([280.0, 280.0, 1.0, 0.0, 2.0])
+    low, high = cars.quantiles(seen, (0.05, 0.95))
+    assert (low, high) == pytest.approx((20 - 4.9, 20 + 4.9), abs=0.6)
+    low, high = metres.quantiles(seen, (0.05, 0.95))
+    assert (low, high) == pytest.approx((280 - 69, 280 + 69), abs=8.0)
