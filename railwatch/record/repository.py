@@ -100,19 +100,23 @@ def _configuration() -> Any:
     return config
 
 
-def _created(storage: Any, **how: Any) -> Any:
-    # Icechunk 1 knows no other format and has no argument for it.
-    chosen: dict[str, Any] = {"spec_version": FORMAT} if hasattr(icechunk, "SpecVersion") else {}
-    repository = icechunk.Repository.create(storage, config=_configuration(), **chosen, **how)
+def _created(storage: Any) -> Any:
+    repository = icechunk.Repository.create(storage, config=_configuration(), **_format())
     repository.save_config()
     return repository
+
+
+def _format() -> dict[str, Any]:
+    """Say which format; Icechunk 1 knows no other and has no argument for it."""
+    return {"spec_version": FORMAT} if hasattr(icechunk, "SpecVersion") else {}
 
 
 def _created_over_remains(storage: Any, where: str) -> Any:
     """Create a repository where somebody was killed while creating one.
 
     The first snapshot is the same for all and the branch is put only where there is none, so of two
-    who do this at once one opens what the other made.
+    who do this at once one opens what the other made. A configuration may lie there already, and is
+    not put again: whoever writes brings it along.
     """
     if "check_clean_root" not in inspect.signature(icechunk.Repository.create).parameters:
         raise StoreError(
@@ -120,11 +124,11 @@ def _created_over_remains(storage: Any, where: str) -> Any:
             "in it yet, and run the same command again"
         )
     try:
-        return _created(storage, check_clean_root=False)
+        icechunk.Repository.create(storage, check_clean_root=False, **_format())
     except icechunk.IcechunkError:
         if not _is_there(storage):
             raise
-        return icechunk.Repository.open(storage, config=_configuration())
+    return icechunk.Repository.open(storage, config=_configuration())
 
 
 def stamp() -> dict[str, str]:

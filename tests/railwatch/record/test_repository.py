@@ -23,19 +23,24 @@ def test_every_commit_says_which_code_made_it(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_creation_leaves_is_finished_by_the_next(tmp_path, monkeypatch):
-    """Icechunk puts a snapshot, the branch and its configuration, and may die after each."""
+    """Icechunk puts a snapshot, its configuration and the branch, and may die after each."""
     monkeypatch.setattr(repository, "CREATION_TRIES", 1)
     whole = Store.open(str(tmp_path / "whole"))
     open_repository(whole, "records/yard", create=True)
-    files = [p for p in (tmp_path / "whole/records/yard").rglob("*") if p.is_file()]
-    files.sort(key=lambda p: p.stat().st_mtime_ns)
-    assert "refs" in {p.parts[-3] for p in files[1:]}
-    for kept in range(1, len(files) + 1):
-        killed = tmp_path / f"killed{kept}"
-        for file in files[:kept]:
-            copy = killed / file.relative_to(tmp_path / "whole")
+    snapshot, branch = "snapshots/1CECHNKREP0F1RSTCMT0", "refs/branch.main/ref.json"
+    for number, left in enumerate(
+        (
+            [snapshot],
+            [snapshot, "config.yaml"],
+            [snapshot, branch],
+            [snapshot, "config.yaml", branch],
+        )
+    ):
+        killed = tmp_path / f"killed{number}"
+        for name in left:
+            copy = killed / "records/yard" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, copy)
+            shutil.copy(tmp_path / "whole/records/yard" / name, copy)
         store = Store.open(str(killed))
         with Record.open(store, "yard", write=True) as record:
             batch = record.begin({"made@10": made_footprint()})
