@@ -172,7 +172,8 @@ def _decoded_here(job: Job, _: str, *, files: Files | None = None, content: byte
 
     How decoders die, and their workers: tests/railwatch/decoder, benchmarks.torture.rasters.
     """
-    assert files is not None  # noqa: S101
+    if files is None:
+        raise TypeError("in the worker itself a scene is decoded from files")
     memory = mmap.mmap(-1, job.room + 1)
     desk = Desk(files, memoryview(content), memory, 0)
     said = job.run(desk)

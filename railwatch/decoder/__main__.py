@@ -6,6 +6,7 @@ python -m railwatch.decoder CONNECTION MEMORY LIMIT SECONDS    # started by rail
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import mmap
 import os
@@ -105,9 +106,7 @@ def confine(memory: int) -> None:
 def main() -> None:
     """Serve the worker that started this process."""
     connection, memory_fd, memory = map(int, sys.argv[1:4])
-    import numpy as np  # noqa: F401  # before memory is limited
-    import rasterio  # noqa: F401
-
+    importlib.import_module("rasterio")  # and its numpy, before memory is limited
     confine(memory)
     serve(Connection(connection), memory_fd, float(sys.argv[4]))
 

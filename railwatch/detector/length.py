@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from railwatch.count import BaselineState, Refusal, ResolutionClass
 from railwatch.detector.block import Block, Sight, sight_of
+from railwatch.detector.calibration import Calibration, calibrate
 from railwatch.detector.empty_track import (
     ENOUGH_DATES,
     LEAST_DATES,
@@ -39,7 +40,7 @@ from railwatch.detector.energy import (
     units_of,
 )
 from railwatch.detector.observation import Observation
-from railwatch.detector.recovery import Calibration, calibrate, features, run_trials
+from railwatch.detector.recovery import TRIALS, features, run_trials
 from railwatch.detector.resolution import psf_sigma_m
 from railwatch.siding import SidingSet
 from railwatch.sun import sun_position
@@ -118,11 +119,17 @@ class LengthCounter:
         level: ResolutionClass,
         gsd_m: float,
         observations: Mapping[int, Observation],
+        *,
+        trials: int = TRIALS,
     ) -> None:
-        """Take observations by place in the series, with the strips of this block alone."""
+        """Take observations by place in the series, with the strips of this block alone.
+
+        A checkpoint is calibrated by so many `trials`.
+        """
         self.block = block
         self.sidings = sidings
         self.gsd_m = gsd_m
+        self._trials = trials
         self.unit, self.ids = units_of(block, each_siding=level is ResolutionClass.B)
         self.row = {place: row for row, place in enumerate(observations)}
         self.usable = list(observations.values())
@@ -174,7 +181,9 @@ class LengthCounter:
                 for t in range(len(suns))
             ]
             look, weight = empty.mean, np.stack([_certainly_empty(one) for one in scored])
-        trials = run_trials(scorer, strips, scored, suns, sights[-1].allowed, self._seed(mark))
+        trials = run_trials(
+            scorer, strips, scored, suns, sights[-1].allowed, self._seed(mark), self._trials
+        )
         capacity = self._capacity(sights[-1])
         unshown = UNSHOWN_CARS * self.gsd_m / 10.0
         fits = tuple(calibrate(trials, u, capacity[u], unshown) for u in range(len(self.ids)))

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from functools import partial
 
 import numpy as np
 
 from benchmarks.speed.stopwatch import Stopwatch
 from railwatch.count import ResolutionClass
 from railwatch.detection import Registration
-from railwatch.detector import length
 from railwatch.detector.block import Block, blocks_of
 from railwatch.detector.length import Knowledge, LengthCounter
 from railwatch.detector.observation import OPTICAL, Observation
-from railwatch.detector.recovery import run_trials
 from railwatch.record import parcel
 from railwatch.scene import Scene
 from railwatch.siding import Siding, SidingSet
@@ -69,8 +66,7 @@ def main() -> None:
     (block,) = blocks_of(sidings, GSD_M)
     seen = scenes(block)
     level = ResolutionClass.C
-    length.run_trials = partial(run_trials, trials=TRIALS)  # type: ignore[assignment]  # fewer of it
-    learning = LengthCounter(block, sidings, level, GSD_M, seen)
+    learning = LengthCounter(block, sidings, level, GSD_M, seen, trials=TRIALS)
     given = {"block": block}
     data = parcel.packed(learning.learn(SCENES), given)
     known = parcel.unpacked(Knowledge, data, given)

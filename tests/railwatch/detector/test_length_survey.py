@@ -2,14 +2,12 @@
 
 import pickle
 import random
-from functools import partial
 
 import pytest
 
 from railwatch.detector import length, length_survey
 from railwatch.detector.leg import Legs
 from railwatch.detector.lookout import Lookout
-from railwatch.detector.recovery import run_trials
 from railwatch.store import Store
 from railwatch.testing.small_yard import SmallYard
 
@@ -20,7 +18,7 @@ DAYS = 48
 @pytest.fixture(autouse=True)
 def few_trials(monkeypatch):
     """Learn from few injected trains: how well is not judged here, and minutes are saved."""
-    monkeypatch.setattr(length, "run_trials", partial(run_trials, trials=6))
+    monkeypatch.setitem(length.LengthCounter.__init__.__kwdefaults__, "trials", 6)
 
 
 @pytest.fixture
