@@ -105,10 +105,11 @@ def register(bands: F32, clear: Mask, reference: Reference) -> Registration | No
 def _highpass(images: F32, usable: Mask) -> F32:
     """Images minus their blur, by normalised convolution so that holes do not bleed; 0 in holes."""
     norm = np.maximum(_blur(usable.astype(np.float32), _GAUSSIAN), 1e-3)
-    high = np.zeros_like(images)
+    nothing = np.float32(0.0)
+    high = np.empty_like(images)
     for image, out in zip(images, high, strict=True):
-        filled = np.where(usable, image, np.float32(0.0))
-        out[usable] = (filled - _blur(filled, _GAUSSIAN) / norm)[usable]
+        filled = np.where(usable, image, nothing)
+        out[:] = np.where(usable, filled - _blur(filled, _GAUSSIAN) / norm, nothing)
     return high
 
 
@@ -124,22 +125,28 @@ def _blur(image: F32, half: F64) -> F32:  # pragma: no cover - compiled
     reach = len(half) - 1
     across = np.empty((rows, cols))
     line = np.empty(cols + 2 * reach)
+    # Inner loops run over slices from 0: an index that might be negative is not vectorised.
     for r in range(rows):
         for c in range(cols + 2 * reach):
             line[c] = image[r, _mirrored(c - reach, cols)]
+        total, middle = across[r], line[reach:]
         for c in range(cols):
-            across[r, c] = half[0] * line[c + reach]
+            total[c] = half[0] * middle[c]
         for k in range(1, reach + 1):
+            weight, left, right = half[k], line[reach - k :], line[reach + k :]
             for c in range(cols):
-                across[r, c] += half[k] * (line[c + reach - k] + line[c + reach + k])
+                total[c] += weight * (left[c] + right[c])
     out = np.empty((rows, cols), dtype=np.float32)
     total = np.empty(cols)
     for r in range(rows):
-        total[:] = half[0] * across[r]
+        middle = across[r]
+        for c in range(cols):
+            total[c] = half[0] * middle[c]
         for k in range(1, reach + 1):
+            weight = half[k]
             up, down = across[_mirrored(r - k, rows)], across[_mirrored(r + k, rows)]
             for c in range(cols):
-                total[c] += half[k] * (up[c] + down[c])
+                total[c] += weight * (up[c] + down[c])
         out[r] = total
     return out
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from railwatch.count import FACILITY, Count
 from railwatch.detection import Detection
 from railwatch.grid import Grid
 from railwatch.scene import Scene, SceneRaster
+from railwatch.series.record import Record
 from railwatch.series.reference import Reference
 from railwatch.track_group import track_groups
 
@@ -127,6 +128,8 @@ class Content:
     reader: SceneReader
     statements: tuple[Statement, ...] = ()
     """Surges and what else the series says; records and refusal streaks are found in the counts."""
+    records: tuple[Record, ...] | None = None
+    """What `railwatch.series` judged of the counts; None where it is to be asked again."""
     sensitivity: Sensitivity | None = None
     references: tuple[Reference, ...] = ()
     """What analysts counted by eye and nobody corrected; the counts are put right by it already."""
@@ -219,6 +222,7 @@ def slug(text: str) -> str:
     return f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("-")
 
 
+@cache
 def publisher_fingerprint(only: frozenset[str] | None = None) -> str:
     """Twelve hex digits over this package's code, templates and assets.
 

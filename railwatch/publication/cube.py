@@ -190,7 +190,7 @@ def _add_imagery(
         tree.add(f"{group}/{axis}", (axis,), centres, about)
     tree.add(f"{group}/spatial_ref", (), np.int64(0), _grid_mapping(grid))
     where = {"grid_mapping": "spatial_ref", "coordinates": "scene_id spatial_ref"}
-    digests = _digests(
+    digest = _Digest(
         [[row.item_id, row.checksum] for row in used], times, [grid, frame.rows, bands, "imagery"]
     )
     values = Array(
@@ -216,8 +216,8 @@ def _add_imagery(
         },
     )
     pixels = _Pixels(content, used, frame, bands)
-    tree.large.append((values, digests, pixels.values))
-    tree.large.append((mask, digests, pixels.mask))
+    tree.large.append((values, digest, pixels.values))
+    tree.large.append((mask, digest, pixels.mask))
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _add_evidence(
         {"units": "1", "long_name": "probability that the track is occupied", **coordinates},
     )
     tree.large.append(
-        (occupancy, _digests(said, occupancy.chunks[0], [layout, "occupancy"]), read.occupancy)
+        (occupancy, _Digest(said, occupancy.chunks[0], [layout, "occupancy"]), read.occupancy)
     )
     if not shapes.offset.size:
         return  # single cars are published as outlines, without strips
@@ -294,7 +294,7 @@ def _add_evidence(
         int(NODATA),
         REFLECTANCE | {"coordinates": coordinates["coordinates"]},
     )
-    tree.large.append((strips, _digests(said, strips.chunks[0], [layout, "strips"]), read.strips))
+    tree.large.append((strips, _Digest(said, strips.chunks[0], [layout, "strips"]), read.strips))
 
 
 @dataclass(frozen=True)
@@ -443,12 +443,17 @@ def _grid_mapping(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _digests(rows: Sequence[Sequence[str]], times: int, layout: Sequence[object]) -> list[str]:
-    """One digest a block of `times` rows, over the rows and how they are laid out."""
-    return [
-        hashlib.sha256(repr([layout, rows[start : start + times], times]).encode()).hexdigest()[:16]
-        for start in range(0, len(rows), times)
-    ]
+@dataclass(frozen=True)
+class _Digest:
+    """Names what rows of the first axis are made of, and how they are laid out."""
+
+    rows: Sequence[Sequence[str]]
+    times: int
+    layout: Sequence[object]
+
+    def __call__(self, start: int, stop: int) -> str:
+        said = [self.layout, self.rows[start:stop], self.times]
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def _text(words: Sequence[str]) -> npt.NDArray[np.object_]:

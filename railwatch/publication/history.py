@@ -50,7 +50,8 @@ class Manifest:
     evidence: tuple[str, ...] = ()
     """Names below `areas/{area}/evidence/` that the folder refers to, shared with others."""
     blocks: dict[str, str] = field(default_factory=dict)
-    """What each block of the published Zarr is made of, by the block's path below the folder."""
+    """What each block of the published Zarr and each item is made of, by its path below the
+    folder."""
 
     @property
     def key(self) -> str:

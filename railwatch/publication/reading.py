@@ -28,12 +28,16 @@ from railwatch.publication.content import (
 )
 from railwatch.record import Record, SceneEntry, Status
 from railwatch.scene import SceneRaster
-from railwatch.series import Scale, surges, with_records
+from railwatch.series import Record as SeriesRecord
+from railwatch.series import Scale, assess, surges, with_records
 from railwatch.series.conformal import adjust, calibrated
 from railwatch.series.reference import Reference, in_force
 
 BATCH = 32
 """Scenes whose evidence is read at a time."""
+
+STRIDE = 8
+"""Scenes passed over at most, refused ones, by one who walks through them."""
 
 BATCHES = 4
 """Batches kept: blocks of occupancy reach over two, and those of strips follow behind."""
@@ -77,7 +81,8 @@ def content_of(
     adjusted = adjust(sorted(found, key=_order), references)
     scale = calibrated(adjusted)
     inputs = record.inputs(area.sidings.digest, detector)
-    judged = with_records(adjusted, scale=scale)
+    records = assess(adjusted, scale=scale)
+    judged = with_records(adjusted, judged=records)
     return Content(
         area=area,
         detector=detector,
@@ -89,7 +94,8 @@ def content_of(
         ),
         counts=tuple(dataclasses.replace(count, snapshot=snapshot) for count in judged),
         reader=RecordReader(record, area.sidings.digest, detector),
-        statements=surge_statements(judged, scale),
+        records=tuple(records),
+        statements=surge_statements(judged, scale, records),
         references=tuple(references),
         sensitivity=sensitivity,
     )
@@ -118,7 +124,11 @@ def _order(count: Count) -> tuple[float, str, bool, str]:
     return (acquired, count.scene_id, count.siding_id != FACILITY, count.siding_id)
 
 
-def surge_statements(counts: Sequence[Count], scale: Scale | None = None) -> tuple[Statement, ...]:
+def surge_statements(
+    counts: Sequence[Count],
+    scale: Scale | None = None,
+    judged: Sequence[SeriesRecord] | None = None,
+) -> tuple[Statement, ...]:
     """State when each confirmed record began."""
     return tuple(
         Statement(
@@ -128,7 +138,7 @@ def surge_statements(counts: Sequence[Count], scale: Scale | None = None) -> tup
             scene_id=surge.confirmed_id,
             probability=surge.probability,
         )
-        for surge in surges(counts, scale=scale)
+        for surge in surges(counts, scale=scale, judged=judged)
     )
 
 
@@ -141,6 +151,8 @@ class RecordReader:
         self._detections: OrderedDict[tuple[str, int], dict[str, Detection]] = OrderedDict()
         self._pixels: OrderedDict[tuple[str, int, int], SceneRaster] = OrderedDict()
         self._held = 0
+        self._asked = ("", 0)
+        """Cube and place of the detection that was read last."""
 
     @cached_property
     def _cubes(self) -> dict[str, list[str]]:
@@ -200,13 +212,19 @@ class RecordReader:
     def detection(self, scene_id: str) -> Detection:
         """Occupancy, cars and strips of one scene."""
         cube_key, place = self._places[scene_id]
-        batch = place // BATCH
-        if (cube_key, batch) not in self._detections:
-            scenes = self._cubes[cube_key][batch * BATCH : (batch + 1) * BATCH]
-            self._detections[cube_key, batch] = self._read(scenes)
-            if len(self._detections) > BATCHES:
-                self._detections.popitem(last=False)
-        return self._detections[cube_key, batch][scene_id]
+        for key, held in self._detections.items():
+            if scene_id in held:
+                self._detections.move_to_end(key)
+                return held[scene_id]
+        # Who walks gets what follows along; who looks at one scene here and there only that.
+        cube_before, place_before = self._asked
+        walking = cube_before == cube_key and 0 < place - place_before <= STRIDE
+        self._asked = cube_key, place
+        found = self._read(self._cubes[cube_key][place : place + (BATCH if walking else 1)])
+        self._detections[cube_key, place] = found
+        if len(self._detections) > BATCHES:
+            self._detections.popitem(last=False)
+        return found[scene_id]
 
     @cached_property
     def _cars(self) -> dict[str, tuple[Car, ...]]:

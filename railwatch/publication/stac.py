@@ -90,6 +90,9 @@ def item(
 ) -> dict[str, Any]:
     """Describe one scene and what was made of it.
 
+    Says nothing that a new scene changes, so that those of all others stay as they are: what else
+    it is made of must be in `edition.items`.
+
     Raises
     ------
     ValueError
@@ -110,14 +113,15 @@ def item(
             "proj:code": f"EPSG:{content.area.sidings.utm.to_epsg()}",
             "processing:software": {"railwatch": __version__},
             "processing:lineage": (
-                f"Counted by detector {content.detector} on siding set {content.siding_set} "
-                f"from record state {content.snapshot}."
+                f"Counted by detector {content.detector} on siding set {content.siding_set}; "
+                "the collection names the state of the record."
             ),
             "railwatch:scene_id": scene.id,
             "railwatch:source_collection": scene.collection,
             "railwatch:scene_digest": scene.digest,
             "railwatch:raster_checksum": listed.checksum,
-            **_summary(content, scene.id),
+            "railwatch:inputs": listed.inputs,
+            **summary(content, scene.id),
         },
         collection=content.area.id,
         stac_extensions=[PROCESSING, PROJECTION],
@@ -182,7 +186,7 @@ def footprint(content: Content) -> shapely.Polygon:
     return shapely.box(west, south, east, north)
 
 
-def _summary(content: Content, scene_id: str) -> dict[str, Any]:
+def summary(content: Content, scene_id: str) -> dict[str, Any]:
     """Facility figures of one scene."""
     count = content.facility_by_scene.get(scene_id)
     if count is None:

@@ -105,21 +105,24 @@ class Standing:
         return f"As high or higher may have been {listed}."
 
 
-def standings(counts: Sequence[Count]) -> list[Standing]:
+def standings(counts: Sequence[Count], records: Sequence[Record] | None = None) -> list[Standing]:
     """Compare the latest count of every comparable series, latest first.
 
     Parameters
     ----------
     counts
         Rows of one area with their quantiles; siding rows and refused scenes are passed over.
+    records
+        What `railwatch.series.assess` said of them, where that is known already.
     """
     scale = calibrated(counts)
-    judged = {record.scene_id: record for record in assess(counts, scale=scale)}
+    found = assess(counts, scale=scale) if records is None else records
+    judged = {record.scene_id: record for record in found}
     series: dict[tuple[str, ...], list[Observation]] = {}
     for seen in observations(counts, scale):
         series.setdefault(seen.key, []).append(seen)
-    found = [_standing(seen, judged[seen[-1].count.scene_id]) for seen in series.values()]
-    return sorted(found, key=lambda standing: standing.count.acquired, reverse=True)
+    standing = [_standing(seen, judged[seen[-1].count.scene_id]) for seen in series.values()]
+    return sorted(standing, key=lambda one: one.count.acquired, reverse=True)
 
 
 def _standing(seen: Sequence[Observation], record: Record) -> Standing:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -20,7 +19,18 @@ from railwatch.area import Area
 from railwatch.errors import TransientError
 from railwatch.publication import cube, evidence, stac
 from railwatch.publication.content import Content, Sensitivity
-from railwatch.publication.edition import CUBE, HTML, JSON, Part, Same, parts, scene_parts
+from railwatch.publication.edition import (
+    CUBE,
+    HTML,
+    JSON,
+    Held,
+    Part,
+    Same,
+    items,
+    parts,
+    scene_parts,
+    stamp,
+)
 from railwatch.publication.evidence import Picture
 from railwatch.publication.history import (
     Manifest,
@@ -244,15 +254,16 @@ def _fill(
     pictures = Pictures(evidence.frames(content), evidence.names(content))
     tree = cube.published_tree(content, pictures.frames, pictures.names)
     there = "" if before is None else folder_key(area, before.publication)
-    held = {} if before is None else before.objects
+    stamps = {} if before is None else before.objects
+    held = Held(before, lambda path: store.get(there + path))
     objects: dict[str, tuple[int, str]] = {}
-    made = scene_parts(content, pictures, tree, before)
-    for part in chain(made, parts(content, rows, pictures, tree)):
+    made = scene_parts(content, pictures, tree, held)
+    for part in chain(made, parts(content, rows, pictures, tree, held)):
         if isinstance(part, Picture):
             upload.put(evidence_key(area, part.name), part.data, part.content_type, lasting=True)
             continue
-        objects[part.path] = held[part.path] if isinstance(part, Same) else _stamp(part)
-        if objects[part.path] == held.get(part.path):
+        objects[part.path] = stamps[part.path] if isinstance(part, Same) else stamp(part.data)
+        if objects[part.path] == stamps.get(part.path):
             upload.copy(there + part.path, folder + part.path)
         elif isinstance(part, Part):
             upload.put(folder + part.path, part.data, part.content_type, lasting=True)
@@ -263,16 +274,12 @@ def _fill(
         scenes=len(content.listed),
         objects=dict(sorted(objects.items())),
         evidence=tuple(sorted(evidence.all_names(pictures.names.values()))),
-        blocks={f"{CUBE}/{block.prefix}": block.digest for block in tree.blocks()},
+        blocks={f"{CUBE}/{block.prefix}": block.digest for block in tree.blocks()}
+        | items(content, pictures),
     )
     upload.put(manifest.key, manifest.to_json(), JSON)
     upload.finish()
     return manifest
-
-
-def _stamp(part: Part) -> tuple[int, str]:
-    """Size and SHA-256 of an object, as a manifest holds them."""
-    return len(part.data), hashlib.sha256(part.data).hexdigest()
 
 
 def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored | None) -> None:

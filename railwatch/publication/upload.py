@@ -14,6 +14,10 @@ THREADS = 8
 PENDING = 64
 """Objects waiting to be written at most; building them waits for writing them beyond it."""
 
+TOGETHER = 64
+"""Copies handed over at a time in a folder, which makes one durable write of them; a bucket's are
+requests, and go one by one over all threads."""
+
 
 class Upload:
     """Writes objects in the background; a context manager that lets go of its threads."""
@@ -26,6 +30,7 @@ class Upload:
         """Bytes of those that were not copied where they are going."""
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="upload")
         self._pending: deque[Future[None]] = deque()
+        self._copies: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +62,16 @@ class Upload:
         StoreError
             An object handed over earlier could not be written.
         """
-        self._hand_over(self.store.copy, source, key)
+        self._copies.append((source, key))
+        if len(self._copies) >= (1 if self.store.shared else TOGETHER):
+            self._copy_now()
+
+    def _copy_now(self) -> None:
+        """Hand over the copies that were asked for."""
+        if self._copies:
+            self._hand_over(self.store.copy_all, self._copies)
+            self.objects += len(self._copies) - 1
+            self._copies = []
 
     def _hand_over(self, do: Callable[..., None], *args: Any, **named: Any) -> None:
         """Wait for a free place, then have it done."""
@@ -74,5 +88,6 @@ class Upload:
         StoreError
             Something could not be written.
         """
+        self._copy_now()
         while self._pending:
             self._pending.popleft().result()

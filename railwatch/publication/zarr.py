@@ -2,14 +2,14 @@
 
 Metadata is consolidated in the root; arrays are not sharded, because GDAL reads that from 3.13 on
 only. The first axis is cut into blocks, and a block names what it is made of, so that an unchanged
-one is copied from the publication before instead of being read, computed and compressed again.
+one is copied from the publication before instead of being read, computed and compressed again; one
+that has only grown takes its first rows from there.
 """
 
 from __future__ import annotations
 
 import ast
 import json
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -93,6 +93,24 @@ class Array:
         blosc = numcodecs.blosc.Blosc(_cname(self.dtype), _LEVEL, numcodecs.blosc.Blosc.BITSHUFFLE)
         return bytes(blosc.encode(part))
 
+    def decoded(self, objects: Encoded, block: int, rows: int) -> npt.NDArray[Any]:
+        """Read the first `rows` of a block back from its objects, by key below the tree's root.
+
+        Those that are left out hold the fill value.
+        """
+        out = np.full((rows, *self.shape[1:]), self.fill, dtype=self.dtype)
+        for key, data in objects.items():
+            place = [int(number) for number in key.partition("/c/")[2].split("/")]
+            place[0] -= block
+            part = np.frombuffer(numcodecs.blosc.Blosc().decode(data), self.dtype)
+            window = tuple(
+                slice(i * size, min((i + 1) * size, n))
+                for i, size, n in zip(place, self.chunks, out.shape, strict=True)
+            )
+            inside = tuple(slice(0, one.stop - one.start) for one in window)
+            out[window] = part.reshape(self.chunks)[inside]
+        return out
+
     @property
     def blocks(self) -> int:
         """Blocks of the first axis."""
@@ -133,16 +151,53 @@ def _cname(dtype: str) -> Literal["lz4", "zstd"]:
 class Block:
     """One block of an array along its first axis."""
 
-    array: str
-    """Path of the array."""
-    start: int
-    """Its first row."""
-    stop: int
-    prefix: str
-    """Below the tree's root; every object of the block is below it."""
-    digest: str
-    """Over all that its values depend on."""
-    make: Callable[[], Encoded]
+    of: Array
+    index: int
+    """Its place along the first axis, blocks."""
+    names: Callable[[int, int], str]
+    """Digest over all that the values of some rows depend on."""
+    read: Callable[[int, int], npt.NDArray[Any]]
+    """Values of some rows."""
+
+    @property
+    def array(self) -> str:
+        """Path of the array."""
+        return self.of.path
+
+    @property
+    def start(self) -> int:
+        """Its first row."""
+        return self.index * self.of.chunks[0]
+
+    @property
+    def stop(self) -> int:
+        """The row after its last."""
+        return min(self.start + self.of.chunks[0], self.of.shape[0])
+
+    @property
+    def prefix(self) -> str:
+        """Below the tree's root; every object of the block is below it."""
+        return f"{self.of.path}/c/{self.index}"
+
+    @property
+    def digest(self) -> str:
+        """Over all that its values depend on."""
+        return self.names(self.start, self.stop)
+
+    def rows_known(self, digest: str) -> int:
+        """How many of its first rows a block of this digest holds, if it grew from that; else 0."""
+        for rows in range(self.stop - self.start - 1, 0, -1):
+            if self.names(self.start, self.start + rows) == digest:
+                return rows
+        return 0
+
+    def make(self, held: Encoded | None = None, rows: int = 0) -> Encoded:
+        """Read and encode it, but for the first `rows`, which `held` holds encoded."""
+        values = self.read(self.start + rows, self.stop)
+        if held is not None and rows:
+            values = np.concatenate([self.of.decoded(held, self.index, rows), values])
+        made = self.of.encoded(self.index, values)
+        return {key: value for key, value in made.items() if not key.endswith("zarr.json")}
 
 
 @dataclass
@@ -153,11 +208,10 @@ class Tree:
     """Attributes by path; the root is the empty path."""
     small: list[tuple[Array, npt.NDArray[Any]]] = field(default_factory=list)
     """Arrays that are written whole: coordinates and tables."""
-    large: list[tuple[Array, Sequence[str], Callable[[int, int], npt.NDArray[Any]]]] = field(
-        default_factory=list
+    large: list[tuple[Array, Callable[[int, int], str], Callable[[int, int], npt.NDArray[Any]]]] = (
+        field(default_factory=list)
     )
-    """Arrays written by block: digest of each block, and what reads (start, stop) of the first
-    axis."""
+    """Arrays written by block: what names and what reads rows (start, stop) of the first axis."""
 
     def group(self, path: str, attributes: Mapping[str, Any]) -> None:
         """Add a group."""
@@ -189,55 +243,52 @@ class Tree:
 
     def blocks(self) -> Iterator[Block]:
         """Give every block of the large arrays."""
-        for array, digests, read in self.large:
-            for index, digest in enumerate(digests):
-                start = index * array.chunks[0]
-                stop = min(start + array.chunks[0], array.shape[0])
-                prefix = f"{array.path}/c/{index}"
-                make = _Made(array, index, start, stop, read)
-                yield Block(array.path, start, stop, prefix, digest, make)
+        for array, names, read in self.large:
+            for index in range(array.blocks):
+                yield Block(array, index, names, read)
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
-        """Give the small arrays and all metadata, the consolidated root last."""
-        import zarr
-        from zarr.storage import MemoryStore
+        """Give the small arrays and all metadata, the consolidated root last.
 
-        held: dict[str, Any] = {}
-        root = MemoryStore(held)
-        zarr.create_group(root, attributes=dict(self.groups.get("", {})))
+        Spelled as zarr would, which takes it a millisecond a group and array.
+        """
+        held: Encoded = {}
+        for array, data in self.small:
+            held |= array.encoded(None, data)
+        for array, _, _ in self.large:
+            held |= array.encoded(None, None)
+        nodes = {path: json.loads(held[f"{path}/zarr.json"]) for path in self._arrays()}
         for path, attributes in self.groups.items():
             if path:
-                zarr.create_group(root, path=path, attributes=dict(attributes))
-        buffers = zarr.core.buffer.default_buffer_prototype().buffer
-        for array, data in self.small:
-            for key, value in array.encoded(None, data).items():
-                held[key] = buffers.from_bytes(value)
-        for array, _, _ in self.large:
-            held[f"{array.path}/zarr.json"] = buffers.from_bytes(
-                array.encoded(None, None)[f"{array.path}/zarr.json"]
-            )
-        with warnings.catch_warnings():
-            # Zarr warns that the v3 specification does not hold consolidated metadata yet; readers
-            # that do not know it read the same metadata array by array.
-            warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-            zarr.consolidate_metadata(root)
-        for key in sorted(held, key=lambda key: (key == "zarr.json", key)):
-            yield key, held[key].to_bytes()
+                group = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+                held[f"{path}/zarr.json"] = json.dumps(group, indent=2).encode()
+                nodes[path] = _with_metadata(attributes, {})
+        order = sorted(nodes, key=lambda path: (path.count("/"), path))
+        root = _with_metadata(self.groups.get("", {}), {path: nodes[path] for path in order})
+        yield from sorted(held.items())
+        yield "zarr.json", json.dumps(root, indent=2).encode()
+
+    def _arrays(self) -> Iterator[str]:
+        yield from (array.path for array, _ in self.small)
+        yield from (array.path for array, _, _ in self.large)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """Reads and encodes one block when called."""
+def _with_metadata(attributes: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell a group with the metadata of what is below it.
 
-    array: Array
-    index: int
-    start: int
-    stop: int
-    read: Callable[[int, int], npt.NDArray[Any]]
-
-    def __call__(self) -> Encoded:
-        made = self.array.encoded(self.index, self.read(self.start, self.stop))
-        return {key: value for key, value in made.items() if not key.endswith("zarr.json")}
+    The v3 specification does not hold consolidated metadata yet; readers that do not know it read
+    the same metadata array by array.
+    """
+    return {
+        "attributes": dict(attributes),
+        "zarr_format": 3,
+        "consolidated_metadata": {
+            "kind": "inline",
+            "must_understand": False,
+            "metadata": dict(nodes),
+        },
+        "node_type": "group",
+    }
 
 
 def _all(part: npt.NDArray[Any], fill: float | str) -> bool:

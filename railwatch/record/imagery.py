@@ -76,11 +76,11 @@ def ensure(store: Any, cube_key: str, footprint: Footprint, bands: tuple[str, ..
 
 def footprints_in_use(store: Any) -> dict[str, str]:
     """Digest of the footprint in use, by cube key."""
-    cubes = zarr.open_group(store, path="cubes", mode="r")
+    cubes = {f"cubes/{name}": name for name in chunk.below(store, "cubes") if name != "zarr.json"}
     return {
-        name.replace("%2F", "/"): str(group.attrs["footprint"])
-        for name, group in cubes.groups()
-        if "footprint" in group.attrs  # a cube that is made has none before its first commit
+        cubes[path].replace("%2F", "/"): str(said["footprint"])
+        for path, said in chunk.attributes(store, [*cubes]).items()
+        if "footprint" in said  # a cube that is made has none before its first commit
     }
 
 
@@ -92,7 +92,7 @@ def use_footprint(store: Any, cube_key: str, digest: str) -> None:
 def footprint(store: Any, cube_key: str, digest: str) -> Footprint:
     """Read back a footprint of the record."""
     path = f"{key_path(cube_key)}/{digest}"
-    said = zarr.open_group(store, path=path, mode="r").attrs["footprint"]
+    said = chunk.attributes(store, [path])[path]["footprint"]
     if not isinstance(said, dict):
         raise IntegrityError(f"{path}: footprint is not an object")
     return Footprint.from_json(said)

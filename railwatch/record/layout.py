@@ -7,7 +7,7 @@ from typing import Any
 import zarr
 
 from railwatch.errors import StoreError
-from railwatch.record import ledger
+from railwatch.record import chunk, ledger
 
 LAYOUT = 3
 """Of the arrays in the repository; 2: every chunk ends with its CRC-32C; 3: tiles in shards."""
@@ -15,9 +15,9 @@ LAYOUT = 3
 
 def make(session: Any) -> bool:
     """Make the groups and the empty ledger unless they are there; say whether any was made."""
-    root = zarr.open_group(session.store, mode="a")
-    if "scenes" in root:
+    if chunk.attributes(session.store, ["scenes"]):
         return False
+    root = zarr.open_group(session.store, mode="a")
     root.attrs["layout"] = LAYOUT
     root.create_group("cubes")
     ledger.create(session.store)
@@ -35,11 +35,10 @@ def check(store: Any, where: str) -> bool:
     StoreError
         They were written by an older or a newer railwatch.
     """
-    try:
-        root = zarr.open_group(store, mode="r")
-    except FileNotFoundError:
+    root = chunk.attributes(store, [""])
+    if not root:
         return False
-    said = root.attrs.get("layout", 1)
+    said = root[""].get("layout", 1)
     if said == LAYOUT:
         return True
     newer = isinstance(said, int) and said > LAYOUT

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from railwatch.count import FACILITY, BaselineState, Count, ResolutionClass
 from railwatch.series.latent import LatentCount, latent_count
@@ -51,7 +52,7 @@ def observations(counts: Iterable[Count], scale: Scale | None = None) -> list[Ob
     """
     by = scale if scale is not None else Scale()
     usable = [
-        Observation(count, latent_count(count.quantiles), by.of(count))
+        Observation(count, _latent(count.quantiles), by.of(count))
         for count in counts
         if count.siding_id == FACILITY
         and count.refusal is None
@@ -59,3 +60,11 @@ def observations(counts: Iterable[Count], scale: Scale | None = None) -> list[Ob
         and count.baseline_state is not BaselineState.UNANCHORED
     ]
     return sorted(usable, key=lambda seen: (seen.acquired, seen.count.scene_id))
+
+
+@lru_cache(maxsize=4096)
+def _latent(quantiles: tuple[float, ...]) -> LatentCount:
+    """Read a distribution once: one publication asks for records, surges and standings of it."""
+    made = latent_count(quantiles)
+    made.cdf.setflags(write=False)
+    return made

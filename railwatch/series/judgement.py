@@ -53,10 +53,23 @@ def assess(
 
 
 def with_records(
-    counts: Sequence[Count], rules: RecordRules | None = None, scale: Scale | None = None
+    counts: Sequence[Count],
+    rules: RecordRules | None = None,
+    scale: Scale | None = None,
+    *,
+    judged: Sequence[Record] | None = None,
 ) -> list[Count]:
-    """Fill `p_record` and `record_sentence` of the facility rows; other rows pass unchanged."""
-    said = {record.scene_id: record for record in assess(counts, rules, scale)}
+    """Fill `p_record` and `record_sentence` of the facility rows; other rows pass unchanged.
+
+    Parameters
+    ----------
+    counts, rules, scale
+        As in `assess`.
+    judged
+        What `assess` said of the same counts, where that is known already.
+    """
+    found = assess(counts, rules, scale) if judged is None else judged
+    said = {record.scene_id: record for record in found}
     return [
         dataclasses.replace(
             count,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from railwatch.count import Count
 from railwatch.series.comparability import Observation, Scale, observations
 from railwatch.series.judgement import assess
-from railwatch.series.record import RecordRules
+from railwatch.series.record import Record, RecordRules
 
 _SPAN = dt.timedelta(days=365)
 """How far back the level before a surge is looked for; longer would mix in other years' traffic."""
@@ -64,7 +64,11 @@ class Surge:
 
 
 def surges(
-    counts: Iterable[Count], rules: RecordRules | None = None, scale: Scale | None = None
+    counts: Iterable[Count],
+    rules: RecordRules | None = None,
+    scale: Scale | None = None,
+    *,
+    judged: Sequence[Record] | None = None,
 ) -> list[Surge]:
     """Find the onset of every confirmed record, from scenes up to its confirmation only.
 
@@ -74,11 +78,16 @@ def surges(
         Rows of one area in any order.
     rules, scale
         As in `assess`.
+    judged
+        What `assess` said of the same counts, where that is known already.
     """
     rows = list(counts)
+    records = assess(rows, rules, scale) if judged is None else judged
+    if all(record.supports is None for record in records):
+        return []
     seen = {observed.count.scene_id: observed for observed in observations(rows, scale)}
     found = []
-    for record in assess(rows, rules, scale):
+    for record in records:
         if record.supports is None:
             continue
         candidate = seen[record.supports]

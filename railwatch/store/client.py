@@ -11,13 +11,17 @@ Foreign exceptions end here: what leaves a store is `KeyError` for an absent obj
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import SplitResult, urlsplit
 
 from railwatch.errors import StoreError
+
+_UNCLEAN = re.compile(r"[\x00-\x1f\\]|(?:^|/)\.{0,2}(?:/|\Z)")
+"""Control characters, backslashes, and segments that are empty or dots."""
 
 OCTETS = "application/octet-stream"
 
@@ -129,6 +133,17 @@ class Store(abc.ABC):
             There is nothing at `source`.
         """
 
+    def copy_all(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Copy several, each (source, key) as `copy` does; some may be done when one fails.
+
+        Raises
+        ------
+        KeyError
+            There is nothing at one of the sources.
+        """
+        for source, key in pairs:
+            self.copy(source, key)
+
     @abc.abstractmethod
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:
         """Write an object unless there is one; say whether the object now holds `data`.
@@ -165,8 +180,6 @@ class Store(abc.ABC):
 
     def checked(self, key: str) -> str:
         """Return `key` if it is a clean relative name, else raise `StoreError`."""
-        parts = key.split("/")
-        clean = all(part not in {"", ".", ".."} for part in parts)
-        if not clean or "\\" in key or any(ord(c) < 32 for c in key):
+        if _UNCLEAN.search(key):
             raise StoreError(f"{self._url}: {key!r} is not a key: use names joined by '/'")
         return key

@@ -15,9 +15,11 @@ import hashlib
 import os
 import re
 import socket
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import SplitResult, unquote
 
 from railwatch.errors import HeldError, StoreError
@@ -84,24 +86,39 @@ class FolderStore(Store, scheme="file"):
 
     def copy(self, source: str, key: str) -> None:
         """Link the file a second time; where the file system has no links, write it again."""
-        path = self.file(key)
-        with self._reading(source) as there, self._writing(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            ready = path.parent / f"{HIDDEN}{uuid.uuid4().hex}"
-            try:
-                ready.hardlink_to(there)
-            except FileNotFoundError:
-                raise KeyError(source) from None
-            except OSError as exc:
-                if exc.errno not in NO_LINKS:
-                    raise
-                self.put(key, there.read_bytes())
-                return
-            try:
-                ready.replace(path)
-            finally:
-                ready.unlink(missing_ok=True)  # two names of one file are not renamed but kept
-            _flush_folder(path.parent)
+        self.copy_all([(source, key)])
+
+    def copy_all(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Link files, then flush each folder once: a flush a file is what linking them costs."""
+        folders = {}
+        for source, key in pairs:
+            path = self.file(key)
+            with self._reading(source) as there, self._writing(key):
+                if path.parent not in folders:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    folders[path.parent] = key
+                try:
+                    path.hardlink_to(there)
+                except FileExistsError:
+                    self._replace_by_link(there, path)
+                except FileNotFoundError:
+                    raise KeyError(source) from None
+                except OSError as exc:
+                    if exc.errno not in NO_LINKS:
+                        raise
+                    self.put(key, there.read_bytes())
+        for folder, key in folders.items():
+            with self._writing(key):
+                _flush_folder(folder)
+
+    def _replace_by_link(self, there: Path, path: Path) -> None:
+        """Put a second name of `there` in the place of what is at `path`, at no time nothing."""
+        ready = path.parent / f"{HIDDEN}{uuid.uuid4().hex}"
+        ready.hardlink_to(there)
+        try:
+            ready.replace(path)
+        finally:
+            ready.unlink(missing_ok=True)  # two names of one file are not renamed but kept
 
     def put_if_absent(self, key: str, data: bytes, *, content_type: str = OCTETS) -> bool:
         """Write beside, flush, link; the file system lets one writer win."""
@@ -174,8 +191,24 @@ class FolderStore(Store, scheme="file"):
         return path
 
     def _outside(self, path: Path | str) -> bool:
+        """Whether a link below the root leads out; where there is none nothing is resolved."""
+        if not self._has_link(path):
+            return False
         root = os.path.realpath(self.path)
         return os.path.commonpath([root, os.path.realpath(path)]) != root
+
+    def _has_link(self, path: Path | str) -> bool:
+        """Whether a symbolic link stands anywhere between the root and what is at `path`."""
+        here = str(self.path)
+        for part in os.fspath(path).removeprefix(here).split("/"):
+            here = f"{here}/{part}" if part else here
+            try:
+                mode = os.lstat(here).st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                return False  # nor is there anything below it
+            if part and stat.S_ISLNK(mode):
+                return True
+        return False
 
     @contextlib.contextmanager
     def _locked(self, name: str, *, wait: bool) -> Iterator[None]:
@@ -221,16 +254,25 @@ class FolderStore(Store, scheme="file"):
     @contextlib.contextmanager
     def _beside(self, path: Path, data: bytes) -> Iterator[Path]:
         """Give a flushed file in the same folder that holds `data`; it is gone afterwards."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         ready = path.parent / f"{HIDDEN}{uuid.uuid4().hex}"
         try:
-            with ready.open("xb") as file:
+            file = _made(ready)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = _made(ready)
+        try:
+            with file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             yield ready
         finally:
             ready.unlink(missing_ok=True)
+
+
+def _made(path: Path) -> BinaryIO:
+    """Open a file that must not be there yet."""
+    return open(path, "xb", buffering=0)  # noqa: PTH123  pathlib takes ten times as long
 
 
 def _flush_folder(folder: Path) -> None:

@@ -79,7 +79,7 @@ def answer(content: Content, facility: Sequence[Row]) -> dict[str, Any] | None:
     shown = {count.scene_id, *(other.scene_id for other in beside)}
     verdicts = [
         {"of": _seen(s.count), "title": s.title, "text": s.sentence, "scene": s.count.scene_id}
-        for s in standings(content.counts)
+        for s in standings(content.counts, content.records)
         if s.count.scene_id in shown
     ]
     verdicts.sort(key=lambda verdict: verdict["scene"] != count.scene_id)

@@ -30,9 +30,10 @@ class MortalStore(FolderStore, scheme="mortal"):
                 raise InterruptedError(key)
             self.writes_left -= 1
 
-    def copy(self, source, key):
-        self.write(key)
-        super().copy(source, key)
+    def copy_all(self, pairs):
+        for pair in pairs:
+            self.write(pair[1])
+            super().copy_all([pair])
 
     def put(self, key, data, *, content_type="application/octet-stream", lasting=False):
         self.write(key)
@@ -130,6 +131,49 @@ def test_what_did_not_change_is_neither_made_nor_moved(tmp_path, lost):
     if not lost:
         assert not in_full_block & set(seen) - {second.listed[-1].item_id}
         assert (before / chunk).samefile(after / chunk)
+
+
+@pytest.mark.parametrize("flipped", [False, True], ids=["whole", "byte-flipped"])
+def test_a_publication_that_grew_is_the_one_made_alone(tmp_path, flipped):
+    """Scene by scene or at once, every object is the same; a damaged one before is not built on."""
+    grown, alone = FolderStore(tmp_path / "grown"), FolderStore(tmp_path / "alone")
+    for scenes in (20, 21):
+        old = publish_content(grown, content(scenes), MORNING)
+    if flipped:
+        blocks = "cube.zarr/sentinel-2-l2a-10m/imagery/values/c/1"
+        folder = tmp_path / "grown/areas/tumangang/publications" / old.id
+        path = next(p for p in (folder / blocks).rglob("*") if p.is_file())
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    seen = []
+
+    class Watching(FiveYears):
+        def detection(self, scene_id):
+            seen.append(scene_id)
+            return super().detection(scene_id)
+
+    new = publish_content(grown, Watching(place(), 22).content(), MORNING)
+    publish_content(alone, content(22), MORNING)
+    top = f"areas/tumangang/publications/{new.id}"
+
+    assert {k: grown.get(k) for k in grown.list(top)} == {k: alone.get(k) for k in alone.list(top)}
+    manifest = f"areas/tumangang/history/{new.id}.json"
+    assert grown.get(manifest) == alone.get(manifest)
+    # What the new scene shows, and the first of each siding, which says how long it is.
+    assert len(set(seen)) < 8
+
+
+def test_an_item_of_a_scene_stays_as_it_is_when_others_come(tmp_path):
+    """A reader who has it need not read it again; nobody wrote it again."""
+    store = FolderStore(tmp_path)
+    old = publish_content(store, content(18), MORNING)
+    new = publish_content(store, content(19), EVENING)
+    folders = [tmp_path / "areas/tumangang/publications" / one.id for one in (old, new)]
+    before, after = ({path.name: path for path in f.glob("stac/items/*")} for f in folders)
+
+    assert len(after) == len(before) + 1
+    assert all(path.samefile(after[name]) for name, path in before.items())
 
 
 def test_a_row_keeps_the_time_it_was_first_published(tmp_path):

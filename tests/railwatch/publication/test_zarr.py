@@ -1,5 +1,6 @@
 """Plain Zarr v3 of a publication against what zarr itself writes and reads."""
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import zarr
 from zarr.codecs import BloscCodec
 from zarr.storage import MemoryStore
 
-from railwatch.publication.zarr import Array
+from railwatch.publication.zarr import Array, Tree
 
 
 def _by_zarr(array: Array, data: np.ndarray) -> dict[str, bytes]:
@@ -84,3 +85,57 @@ def test_one_block_has_its_own_place():
         blocks |= array.encoded(index, data[3 * index : 3 * index + 3])
 
     assert blocks == whole
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_block_that_grew_is_the_one_made_at_once(rows):
+    """Its first rows are taken from what is encoded; chunks of nothing but the fill value too."""
+    array = Array("a", ("t", "x"), (6, 70), (3, 32), "uint16", 9)
+    data = _data("uint16", (6, 70))
+    data[3:, 32:64] = 9
+
+    def read(start, stop):
+        return data[start:stop]
+
+    def names(start, stop):
+        return hashlib.sha256(data[start:stop].tobytes()).hexdigest()
+
+    short = Array("a", ("t", "x"), (3 + rows, 70), (3, 32), "uint16", 9)
+    before = list(Tree(large=[(short, names, read)]).blocks())[1]
+    after = list(Tree(large=[(array, names, read)]).blocks())[1]
+    at_once, held = after.make(), before.make()
+
+    assert after.rows_known(before.digest) == rows
+    assert after.rows_known("of something else") == 0
+    data[3 : 3 + rows] = 0  # what is known is not read again
+    assert after.make(held, rows) == at_once
+
+
+def test_metadata_of_a_tree_are_those_that_zarr_consolidates():
+    """Byte for byte, of groups in groups, arrays without axes and attributes of any kind."""
+    tree = Tree()
+    tree.group("", {"title": "Ü", "n": 1.5})
+    groups = {path: {"of": path, "list": [1, None, "x"]} for path in ("b", "a", "a/c")}
+    for path, about in groups.items():
+        tree.group(path, about)
+    tree.add("a/c/x", ("x",), np.arange(3.0), {"units": "m"})
+    tree.add("b/none", (), np.int64(0))
+    tree.add("a/words", ("x",), np.array(["p", "q"], dtype=object))
+    large = Array("a/c/large", ("t", "x"), (5, 4), (2, 4), "uint16", 65535, {"k": [1, 2]})
+    tree.large.append((large, lambda *_: "", lambda *_: np.zeros((0, 4))))
+    found = dict(tree.objects())
+
+    buffer = zarr.core.buffer.default_buffer_prototype().buffer
+    root_or_group = {"zarr.json", *(f"{path}/zarr.json" for path in groups)}
+    held: dict[str, Any] = {
+        key: buffer.from_bytes(data) for key, data in found.items() if key not in root_or_group
+    }
+    root = MemoryStore(held)
+    zarr.create_group(root, attributes={"title": "Ü", "n": 1.5})
+    for path, about in groups.items():
+        zarr.create_group(root, path=path, attributes=about)
+    with pytest.warns(UserWarning, match="Consolidated metadata"):
+        zarr.consolidate_metadata(root)
+
+    assert {key: value.to_bytes() for key, value in held.items()} == found
+    assert list(found)[-1] == "zarr.json"
