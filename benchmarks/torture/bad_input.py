@@ -258,6 +258,19 @@ def command_cases() -> Iterator[Case]:
     yield Case(76, "no such area", _args("counts", "nowhere", "--store", "{}"), ("nowhere",))
     yield Case(76, "no such file", _args("run", "{}/none.yaml", *RUN[2:]), ("none.yaml",))
     yield Case(76, "no such archive", _args(*RUN[:3], "{}/none", *RUN[4:]), ("--archive",))
+    # Commands that load much must refuse before they do.
+    nothing, unpublished = ("nowhere", "check the id and --store"), ("nothing is published", "id")
+    for command, says in (
+        (("verify", "nowhere"), nothing),
+        (("verify", "nowhere", "--collect"), nothing),
+        (("verify", "nowhere", "--repair"), nothing),
+        (("verify", "nowhere", "--scene", "x"), unpublished),
+        (("verify",), ("holds no area",)),
+        (("history", "nowhere"), unpublished),
+        (("export", "{}/yard.yaml", "--out", "{}/out"), unpublished),
+    ):
+        name = " ".join(command[::2]) + " of an empty store"
+        yield Case(76, name, _args(*command, "--store", "{}/store"), says)
     yield Case(75, "store is a file", _store_is_a_file, ("is a file",))
 
 

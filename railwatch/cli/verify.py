@@ -57,25 +57,42 @@ def verify(
     AREA is an area's id or its YAML file; without it, every area of the store is read. Exit code 1
     where anything is damaged, missing or foreign, or a number comes out otherwise.
     """
+    if scenes and (area is None or repair):
+        raise click.UsageError("--scene needs AREA and goes without --repair")
     store = Store.open(url)
-    if scenes:
-        from railwatch.integrity.derive import area_of, derive
-
-        if area is None or repair:
-            raise click.UsageError("--scene needs AREA and goes without --repair")
-        known = area_of(store, area)
-        _say_derived([derive(store, known, scene) for scene in scenes], as_json=as_json)
+    area_id = None if area is None else _id_of(area)
+    if area is not None and area_id is not None and scenes:
+        _derive(store, area, area_id, scenes, as_json=as_json)
         return
+    ids = _all_of(store) if area_id is None else (area_id,)
     if collect:
-        _collect(store, area)
-    _scan(store, area, repair=repair, as_json=as_json)
+        _collect(store, ids)
+    _scan(store, area, ids, repair=repair, as_json=as_json)
 
 
-def _collect(store: Store, area: str | None) -> None:
-    from railwatch.integrity.mend import collect
+def _derive(store: Store, area: str, area_id: str, scenes: Sequence[str], *, as_json: bool) -> None:
+    """Count published scenes again and say whether they come out the same."""
+    from railwatch.publication.pointer import pointer_of
+
+    pointer_of(store, area_id)  # refuses before the detector is loaded, which takes a second
+    from railwatch.integrity.derive import area_of, derive
+
+    known = area_of(store, area)
+    _say_derived([derive(store, known, scene) for scene in scenes], as_json=as_json)
+
+
+def _all_of(store: Store) -> tuple[str, ...]:
     from railwatch.integrity.scan import areas_in
 
-    for area_id in areas_in(store) if area is None else (_id_of(area),):
+    if not (ids := areas_in(store)):
+        raise OperatorError(f"{store.url}: holds no area: check --store, or run `railwatch run`")
+    return ids
+
+
+def _collect(store: Store, ids: Sequence[str]) -> None:
+    from railwatch.integrity.mend import collect
+
+    for area_id in ids:
         removed = collect(store, area_id, dt.datetime.now(dt.UTC))
         click.echo(f"{area_id}: removed {removed} leftovers", err=True)
 
@@ -93,14 +110,14 @@ def _id_of(area: str) -> str:
     raise OperatorError(f"{area!r} is neither an area's id nor its YAML file")
 
 
-def _scan(store: Store, area: str | None, *, repair: bool, as_json: bool) -> None:
+def _scan(
+    store: Store, area: str | None, ids: Sequence[str], *, repair: bool, as_json: bool
+) -> None:
     """Scan areas, mend them if asked, and say what was found."""
-    from railwatch.integrity.mend import mend, mend_roots
-    from railwatch.integrity.scan import areas_in, scan, scan_roots
+    from railwatch.integrity.scan import scan, scan_roots
 
-    ids = areas_in(store) if area is None else (_id_of(area),)
-    if not ids:
-        raise OperatorError(f"{store.url}: holds no area")
+    if repair:
+        from railwatch.integrity.mend import mend, mend_roots
     reports: list[Report] = []
     mended: list[Mended] = []
     for area_id in ids:

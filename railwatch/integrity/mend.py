@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from railwatch.errors import IntegrityError
+from railwatch.errors import IntegrityError, StoreError
 from railwatch.integrity import inventory
 from railwatch.integrity.keys import Kind, kind_of
 from railwatch.integrity.problem import Problem, Remedy, Verdict
@@ -120,8 +120,13 @@ def collect(store: Store, area_id: str, now: dt.datetime) -> int:
     Raises
     ------
     StoreError
-        The store cannot be written, or somebody else is writing this area.
+        The store cannot be written or has no record of this area, or somebody else is writing it.
     """
+    if not any(True for _ in store.list(f"records/{area_id}")):
+        # Opened for writing, it would be begun: of a mistyped id, say.
+        raise StoreError(
+            f"{store.url}: has no record of area {area_id!r}: check the id and --store"
+        )
     with Record.open(store, area_id, write=True) as record:
         removed = record.upkeep().collect(now - LEAST_AGE)
     there = set(store.list(f"records/{area_id}"))

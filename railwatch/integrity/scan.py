@@ -79,7 +79,9 @@ def scan(store: Store, area_id: str, advance: Callable[[int], None] = lambda _: 
     """
     sizes = {one.key: one.size for top in prefixes(area_id) for one in store.listed(top)}
     if not sizes:
-        raise StoreError(f"{store.url}: holds nothing of area {area_id!r}")
+        raise StoreError(
+            f"{store.url}: holds nothing of area {area_id!r}: check the id and --store"
+        )
     problems = [_foreign(key) for key in sizes if kind_of(key) is None]
     try:
         before = inventory.read(store, area_id)

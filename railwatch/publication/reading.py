@@ -10,9 +10,9 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from railwatch.area import Area
 from railwatch.count import FACILITY, Car, Count
@@ -32,6 +32,9 @@ from railwatch.series import Record as SeriesRecord
 from railwatch.series import Scale, assess, surges, with_records
 from railwatch.series.conformal import adjust, calibrated
 from railwatch.series.reference import Reference, in_force
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 BATCH = 32
 """Scenes whose evidence is read at a time."""

@@ -21,9 +21,9 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from railwatch.decoder import Files
+from railwatch.decoder.damaged import DAMAGED
 from railwatch.errors import SceneError
 from railwatch.scene import Rejection
 from railwatch.store import FolderStore
@@ -69,7 +69,7 @@ def opened(files: Files, key: str, scene_id: str) -> Iterator[Any]:
             yield dataset
         except KeyError:
             raise _missing(scene_id, key) from None
-        except (RasterioError, NotGeoreferencedWarning) as exc:
+        except DAMAGED as exc:
             raise SceneError(
                 scene_id, Rejection.ASSET_UNREADABLE, f"{key}: cannot be read: {_reason(exc)}"
             ) from exc

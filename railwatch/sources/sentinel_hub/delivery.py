@@ -130,15 +130,16 @@ class ImageJob:
 
     def run(self, desk: Desk) -> dict[str, Any]:
         """Open what came with the job, with the GeoTIFF driver alone."""
-        from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
         from rasterio.io import MemoryFile
+
+        from railwatch.decoder.damaged import DAMAGED
 
         try:
             # Only GTiff: other drivers open addresses and files a document names.
             with MemoryFile(bytes(desk.content)) as memory, memory.open(driver="GTiff") as image:
                 _check_header(image, self.expected)
                 image.read(out=desk.array(self._shape, np.uint16, 0))
-        except (RasterioError, CRSError, NotGeoreferencedWarning) as exc:
+        except DAMAGED as exc:
             raise TransientError(f"answer is no readable TIFF: {exc}") from exc
         return {}
 

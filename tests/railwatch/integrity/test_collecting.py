@@ -55,6 +55,15 @@ def test_what_a_killed_run_left_long_ago_is_removed(stored):
     assert stored.bytes() == whole
 
 
+def test_a_mistyped_area_is_refused_and_no_record_of_it_begun(stored, capsys):
+    """Opened for writing, a record is made where there was none."""
+    before = stored.bytes()
+
+    assert main(["verify", "yrad", "--store", stored.url, "--collect"]) == 1
+    assert "no record of area 'yrad'" in capsys.readouterr().err
+    assert stored.bytes() == before
+
+
 def test_a_folder_that_a_publisher_turned_back_to_is_not_collected(stored):
     """The collector listed it as old; then a publisher took it up; then the collector comes."""
     (made,) = history(stored.store, "yard")

@@ -17,6 +17,8 @@ from rasterio.transform import Affine
 from railwatch.errors import SceneError
 from railwatch.record import Footprint
 from railwatch.scene import NODATA, MaskClass
+from railwatch.sources.archive.decoding import header
+from railwatch.store import Store
 
 WEST, SOUTH, EAST, NORTH = 512000.0, 4478720.0, 513920.0, 4480000.0  # of the made grid
 RGB = ["red", "green", "blue"]
@@ -405,6 +407,16 @@ def test_a_file_that_is_no_whole_geotiff_is_rejected_by_name(archive, kind):
 
     assert caught.value.reason == "asset_unreadable"
     assert asked == []
+
+
+def test_a_header_that_gdal_reads_only_when_asked_is_refused_as_any(archive):
+    """Bytes moved by four, found by fuzzing: it opens, and the colours of its planes raise."""
+    path = archive.file("red.tif", shape=(64, 64), tiled=True, blockxsize=64, blockysize=64,
+                        compress="deflate")  # fmt: skip
+    good = path.read_bytes()
+    path.write_bytes(good[:200] + b"\0\0\0\0" + good[200:])
+    with pytest.raises(SceneError, match=r"asset_unreadable: red\.tif: cannot be read"):
+        header(Store.open(str(archive.path)), "red.tif", "one")
 
 
 def test_only_the_windows_that_are_wanted_are_read(archive):
