@@ -19,6 +19,7 @@ from flows.purse import Purse
 from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__
+from railwatch.store import Store
 from railwatch.work import windows
 from tasks.spread import Crew
 
@@ -97,12 +98,14 @@ def _all_filled(
 
     def fill(area_id: str, file: Path) -> Outcome:
         purse.check(area_id)
-        return _filled(depot.place(str(file)), window, pace, purse, crew)
+        return _filled(depot.place(str(file)), window, pace, purse, crew, roots=False)
 
-    return go_round(files, fill, occasion="backfill")
+    return go_round(files, fill, occasion="backfill", store=Store.open(depot.store))
 
 
-def _filled(place: Place, window: Window, pace: Pace, purse: Purse, crew: Crew) -> Outcome:
+def _filled(
+    place: Place, window: Window, pace: Pace, purse: Purse, crew: Crew, *, roots: bool = True
+) -> Outcome:
     job = Job.open(place, window, purse.budget)
     cut = partial(windows, months_each=pace.months_each, newest_first=pace.newest_first)
-    return walk(job, crew, cut)
+    return walk(job, crew, cut, roots=roots)

@@ -48,6 +48,6 @@ def recount(depot: Depot, areas: Areas = []) -> list[Outcome]:  # noqa: B006  # 
             before = record.entries()
         if not before:
             return Outcome.begun(area, store).model_copy(update={"nothing_new": True})
-        return count(area, store, crew, before, found=0, began=began)
+        return count(area, store, crew, before, found=0, began=began, roots=False)
 
-    return go_round(files_of(list(areas)), again, occasion="recount")
+    return go_round(files_of(list(areas)), again, occasion="recount", store=store)

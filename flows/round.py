@@ -20,6 +20,8 @@ from prefect.runtime import deployment, flow_run
 from flows.outcome import Outcome
 from flows.progress import RoundProgress
 from railwatch.errors import OperatorError, QuotaError, RailwatchError, TransientError
+from railwatch.store import Store
+from tasks.publish import publish_roots
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,12 @@ class UnfinishedError(RailwatchError):
 
 
 def go_round(
-    areas: Mapping[str, Path], go: Go, *, occasion: str, alone: bool = False
+    areas: Mapping[str, Path],
+    go: Go,
+    *,
+    occasion: str,
+    alone: bool = False,
+    store: Store | None = None,
 ) -> list[Outcome]:
     """Do `go` for every area and give the outcomes.
 
@@ -53,6 +60,8 @@ def go_round(
         Word for what is done.
     alone
         Hold each area against other runs of the occasion, and leave out those that another holds.
+    store
+        Where catalog and page of all areas are brought up to date in the end; None leaves them.
 
     Raises
     ------
@@ -79,6 +88,8 @@ def go_round(
             logger.warning("%s: %s", area_id, exc)
             failed[area_id] = str(exc)
         progress.advance(area_id, done[-1] if done and done[-1].area_id == area_id else None)
+    if store is not None:
+        publish_roots(store, [*areas])
     progress.close(failed)
     if failed:
         said = "; ".join(f"{area_id}: {why}" for area_id, why in list(failed.items())[:5])

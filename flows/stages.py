@@ -31,7 +31,7 @@ def whole(found: Sequence[Found]) -> Sequence[Sequence[Found]]:
     return [found]
 
 
-def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
+def walk(job: Job, crew: Crew, cut: Cut = whole, *, roots: bool = True) -> Outcome:
     """Take what is new of a job from the archive to its readers, and say what was done.
 
     Parameters
@@ -42,6 +42,8 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
         Who fetches and counts.
     cut
         Parts what was found into windows, ingested one after another.
+    roots
+        Whether catalog and page of all areas are brought up to date; a round does it at its end.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def walk(job: Job, crew: Crew, cut: Cut = whole) -> Outcome:
     except (TransientError, QuotaError) as exc:
         unfinished = exc
     references = job.references  # as of before publishing: one added meanwhile is still new
-    done = count(job.area, job.store, crew, before, found=len(found), began=began)
+    done = count(job.area, job.store, crew, before, found=len(found), began=began, roots=roots)
     if isinstance(unfinished, QuotaError):
         happening.quota_exhausted(job.area.id, str(unfinished))
     if unfinished is not None:
@@ -81,6 +83,7 @@ def count(
     *,
     found: int,
     began: float,
+    roots: bool = True,
 ) -> Outcome:
     """Count what the record holds of an area and publish it; tell operators and programs.
 
@@ -98,11 +101,13 @@ def count(
         Items the archive listed.
     began
         `time.monotonic()` at the run's beginning.
+    roots
+        As in `walk`.
     """
     detector = detector_fingerprint()
     known = happening.Published.of(store, area.id)
     detect(area, store, crew)
-    publication = publish(area, store, detector)
+    publication = publish(area, store, detector, roots=roots)
     with Record.open(store, area.id) as record:
         done = Outcome.begun(area, store, found).with_entries(before, record.entries())
         counts = record.counts(area.sidings.digest, detector)

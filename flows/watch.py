@@ -13,6 +13,7 @@ from flows.purse import Purse
 from flows.round import go_round, named
 from flows.stages import walk
 from railwatch import __version__
+from railwatch.store import Store
 
 
 @flow(
@@ -76,6 +77,8 @@ def watch(
 
     def go(area_id: str, file: Path) -> Outcome:
         purse.check(area_id)
-        return walk(Job.open(depot.place(str(file)), Window(start=start), purse.budget), crew)
+        job = Job.open(depot.place(str(file)), Window(start=start), purse.budget)
+        return walk(job, crew, roots=False)
 
-    return go_round(files_of(list(areas)), go, occasion="watch", alone=True)
+    files = files_of(list(areas))
+    return go_round(files, go, occasion="watch", alone=True, store=Store.open(depot.store))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from railwatch.area import Area
 from railwatch.claim import Claims
 from railwatch.publication import Publication
 from railwatch.publication import publish as publish_record
+from railwatch.publication.roots import refresh
 from railwatch.record import Record
 from railwatch.store import Store
 from tasks.policy import Limit, Retry, task
@@ -17,10 +18,16 @@ from tasks.writing import ASK_EVERY_S
 
 
 @task(retry=Retry.NETWORK, timeout_s=3600.0, limits=(Limit.STORE,))
-def publish(area: Area, store: Store, detector: str) -> Publication:
+def publish(area: Area, store: Store, detector: str, *, roots: bool = True) -> Publication:
     """Switch readers to what the record says now; nothing is written if they have it already."""
     with _publishing_alone(store, area.id), Record.open(store, area.id) as record:
-        return publish_record(store, record, area, detector=detector)
+        return publish_record(store, record, area, detector=detector, roots=roots)
+
+
+@task(retry=Retry.NETWORK, timeout_s=3600.0, limits=(Limit.STORE,))
+def publish_roots(store: Store, area_ids: Sequence[str]) -> bool:
+    """Lead readers of all areas to what is published of some; say whether anything was written."""
+    return refresh(store, area_ids)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,16 +15,21 @@ from railwatch.integrity.problem import Problem, Remedy, Verdict
 from railwatch.publication import stac
 from railwatch.publication.history import Manifest
 from railwatch.publication.pointer import (
+    CATALOG,
     Pointer,
+    current_pointer,
     evidence_key,
     folder_key,
     manifest_key,
     pointer_key,
 )
 from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA, index_page
-from railwatch.publication.switch import CATALOG, summaries
+from railwatch.publication.roots import INDEX, summaries
 from railwatch.sources.sentinel_hub.spool import whole as spooled_whole
 from railwatch.store import Store
+
+ROUND = dt.timedelta(days=1)
+"""How long a round over all areas may take, at whose end the catalog is brought up to date."""
 
 SETTLE_S = 1.0
 """After which fixed names are read again: a publisher may have been between two of them."""
@@ -88,13 +95,32 @@ def _roots(store: Store) -> Iterator[Problem]:
             yield Problem(Verdict.MISSING, CATALOG, "areas are published", Remedy.PUBLISH)
         return
     try:
-        names = root_names(store, current)
+        names = root_names(store, current | dict(_behind(store, current, said)))
     except (KeyError, ValueError, OSError):
         return  # an area's publication is damaged, which its own scan says
     for key, expected in names.items():
         if _got(store, key) != expected:
             detail = "is not what the areas' publications make of it"
             yield Problem(Verdict.DAMAGED, key, detail, Remedy.PUBLISH)
+
+
+def _behind(store: Store, current: Mapping[str, str], catalog: bytes) -> Iterator[tuple[str, str]]:
+    """Older publications that the catalog may lead to for a while: a round shows areas at its end.
+
+    Only of areas that were published not long ago, and only such as are there whole.
+    """
+    try:
+        shown = stac.children(json.loads(catalog))
+    except (AttributeError, IndexError, ValueError):
+        return
+    for area, publication in shown.items():
+        pointer = None if current.get(area) == publication else current_pointer(store, area)
+        if pointer is None or dt.datetime.now(dt.UTC) - pointer.published_at > ROUND:
+            continue
+        with contextlib.suppress(KeyError, IntegrityError):
+            key = manifest_key(area, publication)
+            if Manifest.from_json(key, store.get(key)).complete:
+                yield area, publication
 
 
 def pointed(store: Store) -> Iterator[tuple[str, str]]:
@@ -114,7 +140,7 @@ def root_names(store: Store, current: Mapping[str, str]) -> dict[str, bytes]:
     """Say what the objects of all areas must hold, by key."""
     areas = dict(sorted(current.items()))
     catalog = json.dumps(stac.catalog(areas), indent=1).encode()
-    return {CATALOG: catalog, "index.html": index_page(summaries(store, areas))}
+    return {CATALOG: catalog, INDEX: index_page(summaries(store, areas))}
 
 
 def is_incomplete(store: Store, key: str) -> bool:

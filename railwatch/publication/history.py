@@ -14,8 +14,10 @@ import logging
 from dataclasses import dataclass, field
 
 from railwatch.errors import IntegrityError
+from railwatch.publication import stac
 from railwatch.publication.content import utc
 from railwatch.publication.pointer import (
+    CATALOG,
     current_pointer,
     evidence_key,
     folder_key,
@@ -150,6 +152,8 @@ def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.dat
         for manifest in made
         if now - (manifest.taken_up or manifest.published_at) < retention.grace
     }
+    if any(manifest.publication not in stays for manifest in made):
+        stays |= _shown(store, area_id)
     kept = [manifest for manifest in made if manifest.publication in stays]
     dropped = [manifest for manifest in made if manifest.publication not in stays]
     objects = sum(_remove(store, manifest) for manifest in dropped)
@@ -158,6 +162,14 @@ def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.dat
     if dropped:
         log.info("%s: removed %s publications, %s objects", area_id, len(dropped), objects)
     return Collected(tuple(manifest.publication for manifest in dropped), objects)
+
+
+def _shown(store: Store, area_id: str) -> set[str]:
+    """Publication that the catalog leads to, which a round brings up to date at its end."""
+    try:
+        return {stac.children(json.loads(store.get(CATALOG)))[area_id]}
+    except (KeyError, ValueError):
+        return set()
 
 
 def still_there(store: Store, manifest: Manifest) -> Manifest:

@@ -157,13 +157,13 @@ def counts_parquet(rows: Sequence[Row]) -> bytes:
     return _bytes(pa.Table.from_arrays(columns, schema=schema))
 
 
-def read_rows(data: bytes) -> list[Row]:
-    """Read counts.parquet back as rows with UTC times."""
+def read_rows(data: bytes, only: Sequence[str] | None = None) -> list[Row]:
+    """Read counts.parquet, or some of its columns, back as rows with UTC times."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     # `read_table` sets up a dataset around one file in memory, which takes as long as reading it.
-    table = pq.ParquetFile(io.BytesIO(data)).read(use_threads=False)
+    table = pq.ParquetFile(io.BytesIO(data)).read(only, use_threads=False)
     columns = [
         [None if v is None else v.astimezone(dt.UTC) for v in column.to_pylist()]
         if pa.types.is_timestamp(column.type)

@@ -17,6 +17,10 @@ VERSION = 1
 """Of the pointer's and the folder's layout; a reader refuses a greater one."""
 
 
+CATALOG = "catalog.json"
+"""Root of the STAC catalog of everything in the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pointer:
     """Which publication of an area is current, and what it rests on."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,8 +47,9 @@ from railwatch.publication.pointer import (
     pointer_key,
 )
 from railwatch.publication.reading import content_of
-from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA, index_page
+from railwatch.publication.report import ROOT_IN_FOLDER, ROOT_OF_AREA
 from railwatch.publication.report.payload import Pictures
+from railwatch.publication.roots import show
 from railwatch.publication.upload import Upload
 from railwatch.record import Record
 from railwatch.series.reference import read_references
@@ -59,12 +59,6 @@ log = logging.getLogger(__name__)
 
 RETENTION = Retention()
 """What is kept unless somebody says otherwise."""
-
-CATALOG = "catalog.json"
-"""Root of the STAC catalog of everything in the store."""
-
-TRIES = 20
-"""Attempts at the catalog against publishers of other areas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +91,7 @@ def publish(
     sensitivity: Sensitivity | None = None,
     retention: Retention = RETENTION,
     previous: Sequence[Row] = (),
+    roots: bool = True,
 ) -> Publication:
     """Publish what the record says of an area now, unless that is what is published.
 
@@ -118,6 +113,9 @@ def publish(
         Which older publications are kept; the others are removed.
     previous
         Rows that were published before, where no pointer leads to them any more.
+    roots
+        Whether catalog and page of all areas are switched with it; who publishes many areas leaves
+        them and calls `roots.refresh` at the end.
 
     Raises
     ------
@@ -130,7 +128,8 @@ def publish(
     """
     references = read_references(store, area.id)
     content = content_of(record, area, detector, references=references, sensitivity=sensitivity)
-    return publish_content(store, content, now or dt.datetime.now(dt.UTC), retention, previous)
+    now = now or dt.datetime.now(dt.UTC)
+    return publish_content(store, content, now, retention, previous, roots=roots)
 
 
 def publish_content(
@@ -139,6 +138,8 @@ def publish_content(
     now: dt.datetime,
     retention: Retention = RETENTION,
     previous: Sequence[Row] = (),
+    *,
+    roots: bool = True,
 ) -> Publication:
     """Publish `content`, unless it is what is published.
 
@@ -154,6 +155,9 @@ def publish_content(
         Which older publications are kept; the others are removed.
     previous
         Rows that were published before, where no pointer leads to them any more.
+    roots
+        Whether catalog and page of all areas are switched with it; who publishes many areas leaves
+        them and calls `roots.refresh` at the end.
 
     Raises
     ------
@@ -173,7 +177,7 @@ def publish_content(
         if manifest is None:
             rows = count_rows(content, now, _rows_before(store, current) or previous)
             manifest = _fill(upload, content, now, rows, current)
-        _switch(upload, content, manifest, seen)
+        _switch(upload, content, manifest, seen, roots=roots)
         collect_locked(store, area, retention, now)
     log.info(
         "%s: published %s, %s objects, %s bytes", area, content.id, upload.objects, upload.size
@@ -282,7 +286,9 @@ def _fill(
     return manifest
 
 
-def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored | None) -> None:
+def _switch(
+    upload: Upload, content: Content, manifest: Manifest, seen: Stored | None, *, roots: bool
+) -> None:
     """Replace the objects with fixed names, the pointer last and only if it is still the one seen.
 
     Raises
@@ -296,10 +302,9 @@ def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored |
     page = store.get(folder + "report/index.html").replace(ROOT_IN_FOLDER, ROOT_OF_AREA, 1)
     upload.put(f"areas/{area}/counts.parquet", counts, stac.PARQUET)
     upload.put(f"areas/{area}/report/index.html", page, HTML)
-    _enter_catalog(store, area, content.id)
-    areas = stac.children(json.loads(store.get(CATALOG)))
-    upload.put("index.html", index_page(summaries(store, areas)), HTML)
     upload.finish()
+    if roots:
+        show(store, {area: content.id})
     pointer = Pointer(
         area,
         content.id,
@@ -316,31 +321,3 @@ def _switch(upload: Upload, content: Content, manifest: Manifest, seen: Stored |
     )
     if not switched:
         raise TransientError(f"{key}: another publisher was first; publish again")
-
-
-def _enter_catalog(store: Store, area: str, publication: str) -> None:
-    """Put an area's publication into the catalog, beside what publishers of others put there."""
-    for _ in range(TRIES):
-        try:
-            seen = store.read(CATALOG)
-        except KeyError:
-            seen = None
-        areas = stac.children(json.loads(seen.data)) if seen else {}
-        data = json.dumps(stac.catalog(areas | {area: publication}), indent=1).encode()
-        if seen is None:
-            entered = store.put_if_absent(CATALOG, data, content_type=JSON)
-        else:
-            entered = store.put_if_match(CATALOG, data, seen.etag, content_type=JSON)
-        if entered:
-            return
-    raise TransientError(f"{CATALOG}: other publishers were first {TRIES} times; publish again")
-
-
-def summaries(store: Store, areas: dict[str, str]) -> list[tuple[str, str, list[Row]]]:
-    """Give (id, name, rows) of each area's publication, for the page of all areas."""
-    found = []
-    for area, publication in sorted(areas.items()):
-        folder = folder_key(area, publication)
-        name = json.loads(store.get(folder + "stac/collection.json"))["title"]
-        found.append((area, name, read_rows(store.get(folder + "counts.parquet"))))
-    return found

@@ -1,5 +1,7 @@
 """A round of areas: each on its own."""
 
+import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from flows.outcome import Outcome
 from flows.round import UnfinishedError, go_round, held
 from railwatch.errors import OperatorError, QuotaError, TransientError
+from railwatch.publication import publish_content, stac
+from railwatch.store import FolderStore
+from railwatch.testing.five_years import FiveYears, place
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("private_prefect")]
 
@@ -28,6 +33,25 @@ def test_one_that_fails_does_not_keep_the_others():
     with pytest.raises(UnfinishedError, match=r"2 of 3 areas unfinished: a: a.yaml.*; b: the arch"):
         go_round(AREAS, go, occasion="watch")
     assert tried == ["a", "b", "c"]
+
+
+def test_readers_are_led_to_all_areas_at_the_end(tmp_path):
+    """Catalog and page are written once a round, also when an area of it failed."""
+    store = FolderStore(tmp_path)
+    seen = []
+
+    def go(area_id, _file):
+        if area_id == "b":
+            raise TransientError("the archive is busy")
+        content = FiveYears(place(area_id), 2).content()
+        publish_content(store, content, dt.datetime.now(dt.UTC), roots=False)
+        seen.append("catalog.json" in store.list())
+        return Outcome(area_id=area_id, store=str(tmp_path))
+
+    with pytest.raises(UnfinishedError, match="1 of 3"):
+        go_round(AREAS, go, occasion="watch", store=store)
+    assert seen == [False, False]
+    assert [*stac.children(json.loads(store.get("catalog.json")))] == ["a", "c"]
 
 
 def test_a_spent_account_ends_the_round():

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.speed.ours.ingest import EVERYWHERE, footprint_over
+from benchmarks.speed.ours.ingest import EVERYWHERE, footprint_over, warm
 from benchmarks.speed.stopwatch import Stopwatch
-from railwatch.record import imagery
+from railwatch.record import Footprint, imagery
 from railwatch.sources.archive import ArchiveSource
 
 
@@ -20,6 +20,8 @@ def main() -> None:
     scene = next(one.scene for one in source.search(EVERYWHERE) if one.scene is not None)
     footprint = footprint_over(scene, archive, corridor=True)
     tiles, size = 0, 0
+    _, block = next(iter(footprint.blocks(len(scene.bands))))
+    warm(source, scene, Footprint(block.grid, block.tiles))
     with Stopwatch() as watch:
         for corner, block in footprint.blocks(len(scene.bands)):
             raster = source.fetch(scene, block.grid, block.tiles)

@@ -30,6 +30,12 @@ ROOT_IN_FOLDER = b'data-root="../../../"'
 ROOT_OF_AREA = b'data-root="../"'
 """How the same page names it at its fixed place, `areas/{area}/report/index.html`."""
 
+CARD_COLUMNS = (
+    *("siding_id", "acquired", "resolution_class", "rendered"),
+    *("occupied_m", "occupied_m_low", "occupied_m_high", "cars", "cars_low", "cars_high"),
+)
+"""What the page of all areas asks of an area's rows."""
+
 SCRIPT = ("page", "series", "zoom", "map", "evidence", "table", "start")
 """Parts of the page's script, in order."""
 
@@ -88,7 +94,7 @@ def index_page(areas: Sequence[tuple[str, str, Sequence[Row]]]) -> bytes:
     Parameters
     ----------
     areas
-        (id, name, rows) of each area's current publication.
+        (id, name, rows) of each area's current publication; rows need `CARD_COLUMNS` only.
     """
     shown: list[dict[str, Any]] = []
     for area_id, name, rows in areas:
