@@ -31,6 +31,7 @@ from railwatch.detector.land import (
 from railwatch.detector.levelling import (
     Slopes,
     applied,
+    beside,
     nuisance,
     slopes_of,
     without_land,
@@ -103,6 +104,8 @@ class EmptyTrack:
     leak: F64
     """(2, offset, cell) share of the land's departure, left and right, that blur brings there."""
     habit: LandHabit
+    land: F64
+    """(band,) usual reflectance of the land beside the track."""
     band_noise: F64
     """(band, band) covariance; the whole covariance is its product with `offset_noise`."""
     offset_noise: F64
@@ -131,15 +134,14 @@ def levelled(strips: Strips, scene: int, look: F64, empty: F64, slopes: Slopes) 
     values = strips.values[scene]
     bands = values.shape[0]
     by_x, by_y = slopes.east, slopes.north
-    weight = np.where(strips.track, empty[None, :], 0.3) / 0.006**2
-    bed = strips.track.astype(np.float64)
+    weight = np.asarray(empty / 0.006**2, dtype=np.float64), 0.3 / 0.006**2
     sigma = max(
         0.02 * 2.0 * strips.step_m, float(np.nan_to_num(strips.shift_sigma_m[scene], nan=0.5))
     )
     # Neighbouring samples repeat each other: about four carry the information of one.
     prior = [0.15**-2] * bands + [0.02**-2] * bands + [0.1**-2] * bands + [sigma**-2] * 2
-    fit = nuisance(values, look, bed, by_x, by_y, weight, 4.0 * np.array(prior), WILD)
-    return np.asarray(applied(values, bed, by_x, by_y, fit))
+    fit = nuisance(values, look, strips.track, by_x, by_y, weight, 4.0 * np.array(prior), WILD)
+    return np.asarray(applied(values, strips.track, by_x, by_y, fit))
 
 
 def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes: Slopes) -> F64:
@@ -147,17 +149,20 @@ def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes:
 
     `empty` is the (cell,) probability that no lane is covered, `slopes` those of the empty look.
     """
-    residual = levelled(strips, scene, track.mean, empty, slopes) - track.mean
-    residual -= _veils(residual[None], track.mean, track.habit, strips)[0]
+    residual = levelled(strips, scene, track.mean, empty, slopes)
+    residual -= track.mean
+    land, there = beside(residual, strips.side)
+    opacity = veil_of(land, there, track.land, track.habit, strips.step_m)
+    if opacity.any():
+        residual -= spread_over(opacity, strips.side) * (CLOUD_LOOK - track.mean)
     without_land(residual, strips.side, track.leak)
     without_profile(residual, empty, WILD, PROFILE_CELLS)
     return residual
 
 
-def _veils(residual: F64, mean: F64, habit: LandHabit, strips: Strips) -> F64:
+def _veils(residual: F64, mean: F64, look: F64, habit: LandHabit, strips: Strips) -> F64:
     """Change that a veil makes in each scene: (scene, band, offset, cell)."""
     land, there = land_departure(residual, strips.side), _land_seen(residual, strips.side)
-    look = _land_look(mean, strips.side)
     change = np.zeros_like(residual)
     for t in range(len(residual)):
         opacity = veil_of(land[t], there[t], look, habit, strips.step_m)
@@ -275,7 +280,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     land = land_departure(residual, strips.side)
     look = _land_look(mean, strips.side)
     habit = habit_of(land, _land_seen(residual, strips.side), look, strips.step_m)
-    residual = residual - _veils(residual, mean, habit, strips)
+    residual = residual - _veils(residual, mean, look, habit, strips)
     land = land_departure(residual, strips.side)
     plain = plain_leak(strips.side)
     # Dates believed covered count half: where the bed itself follows the land (there is no ballast,
@@ -295,6 +300,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
         np.ascontiguousarray(mean),  # kernels are several times as fast on it
         leak,
         habit,
+        look,
         band_noise,
         offset_noise,
         _local(white, weight),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from railwatch.detector.block import Block
 from railwatch.detector.empty_track import EmptyTrack, Strips, departure
-from railwatch.detector.levelling import Slopes, slopes_of
+from railwatch.detector.levelling import Slopes, nothing_unseen, slopes_of, whitened
 from railwatch.detector.look import (
     WIDTH_M,
     contrast_against,
@@ -162,7 +162,8 @@ class Scorer:
         model = self.model(sun)
         empty = np.full(len(seen), 0.5) if belief is None else belief
         for last in (False, True) if belief is None else (True,):
-            residual = np.nan_to_num(departure(strips, scene, self.empty, empty, self._slopes))
+            residual = departure(strips, scene, self.empty, empty, self._slopes)
+            nothing_unseen(residual)
             white, noise = self._white(residual)
             loglik = model.loglik(white, np.where(seen, self.kind, -1), allowed)
             posterior = infer(
@@ -182,12 +183,11 @@ class Scorer:
         tells by how much, since trains cover the other half at most times.
         """
         channel, _, _, across = self._whiten
-        white = np.einsum("cb,bds,ed->sce", channel, residual, across, optimize=True)
-        white /= np.sqrt(self.empty.local)[:, None, None]
-        energy = (white**2).mean(axis=(1, 2))
+        white, energy = whitened(residual, channel, across, self.empty.local)
         quiet = float(np.quantile(energy, 0.3))
         factor = float(np.clip(quiet / 0.8, 1.0, 9.0))
-        return white / np.sqrt(factor), factor
+        white /= np.sqrt(factor)
+        return white, factor
 
 
 @dataclass(frozen=True)

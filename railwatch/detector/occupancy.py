@@ -181,6 +181,38 @@ def _sample(
                     covered[draw, unit[k, s]] += 1.0
 
 
+@nb.njit(cache=True, nogil=True)
+def _sample_one(
+    forward: F64,
+    there: npt.NDArray[np.int64],
+    unit: npt.NDArray[np.int64],
+    on: float,
+    off: float,
+    uniforms: F64,
+    covered: F64,
+) -> None:  # pragma: no cover - compiled
+    """Do what `_sample` does for a single track: a comparison a cell.
+
+    What is compared with depends on the cell and on the two states of the next one, not on the
+    draw, so it is worked out once.
+    """
+    cells, draws = len(forward), len(uniforms)
+    bare, total = np.empty((2, cells)), np.empty((2, cells))
+    for s in range(cells):
+        for after in range(2):
+            empty, full = forward[s, 0], forward[s, 1]
+            if s < cells - 1 and there[s + 1] & 1:
+                empty *= on if after else 1.0 - on
+                full *= 1.0 - off if after else off
+            bare[after, s], total[after, s] = empty, empty + full
+    for draw in range(draws):
+        chosen = 0
+        for s in range(cells - 1, -1, -1):
+            chosen = 1 if bare[chosen, s] < uniforms[draw, s] * total[chosen, s] else 0
+            if chosen and unit[s] >= 0:
+                covered[draw, unit[s]] += 1.0
+
+
 def infer(
     loglik: F64,
     allowed: npt.NDArray[np.int64],
@@ -220,5 +252,8 @@ def infer(
     if not draws:
         return Posterior(marginal, covered)
     uniforms = np.random.Generator(np.random.PCG64(seed)).random((draws, cells))
-    _sample(forward, allowed, unit, on, off, uniforms, covered)
+    if tracks == 1:
+        _sample_one(forward, allowed, unit[0], on, off, uniforms, covered)
+    else:
+        _sample(forward, allowed, unit, on, off, uniforms, covered)
     return Posterior(marginal, covered)

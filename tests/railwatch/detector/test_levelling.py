@@ -3,6 +3,7 @@
 import numpy as np
 
 from railwatch.detector import levelling
+from railwatch.detector.land import land_departure
 
 
 def test_light_and_shift_are_those_of_plain_robust_least_squares():
@@ -18,11 +19,13 @@ def test_light_and_shift_are_those_of_plain_robust_least_squares():
     values += rng.normal(0.0, 0.001, values.shape).astype(np.float32)
     values[:, 1, :12] = 0.4  # a train
     values[0, 2, 3:6] = np.nan
-    weight = rng.random((offsets, cells)) / 0.006**2
-    weight[4] = 0.0
+    empty, beside = rng.random(cells) / 0.006**2, 0.3 / 0.006**2
+    empty[7:11] = 0.0
+    weight = np.where(bed == 1.0, empty, beside)
     ridge = np.array([40.0] * bands + [1e3] * bands + [4e2] * bands + [4.0] * 2)
 
-    found = levelling.nuisance(values, look, bed, by_x, by_y, weight, ridge, scale)
+    track = bed == 1.0
+    found = levelling.nuisance(values, look, track, by_x, by_y, (empty, beside), ridge, scale)
 
     rows, told, weights = [], [], []
     for b, d, s in np.argwhere(np.isfinite(values)):
@@ -62,7 +65,7 @@ def test_light_and_shift_are_taken_out_sample_by_sample():
     bed = (rng.random(look.shape[1:]) < 0.4).astype(np.float64)
     answer = np.array([1.1, 5.0, 0.01, -0.02, 0.2, 0.1, 0.4, -0.3])
 
-    found = levelling.applied(values, bed, slopes.east, slopes.north, answer)
+    found = levelling.applied(values, bed == 1.0, slopes.east, slopes.north, answer)
 
     along, across = np.gradient(look, 5.0, axis=2), np.gradient(look, 5.0, axis=1)
     east = np.sin(0.3) * along - np.cos(0.3) * across
@@ -101,3 +104,46 @@ def test_land_and_what_departs_all_along_are_taken_out():
                 middle = (weight * row[there]).sum() / (weight.sum() + 8.0)
             row[:] -= middle
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_the_land_of_one_scene_is_that_of_the_plain_way():
+    """Bit for bit what NumPy finds over scenes, holes and cells that show no land included."""
+    rng = np.random.default_rng(7)
+    values, look, side = _scene(rng)
+    values[:, :2, 30:34] = np.nan
+    values[0, -1, 12] = np.nan
+    residual = values - look
+
+    land, there = levelling.beside(residual, side)
+
+    whole = np.isfinite(residual).all(axis=0)
+    np.testing.assert_array_equal(land, land_departure(residual[None], side)[0])
+    np.testing.assert_array_equal(there, (whole & side).any(axis=1))
+
+
+def test_whitening_is_two_matrix_products_and_a_scale():
+    """Bands mixed, offsets mixed, each cell in units of its own noise; more cells than a block."""
+    rng = np.random.default_rng(8)
+    bands, offsets, cells = 3, 7, 150
+    residual = rng.normal(0.0, 0.01, (bands, offsets, cells))
+    channel, across = rng.normal(size=(bands, bands)), np.tril(rng.normal(size=(offsets, offsets)))
+    local = rng.uniform(0.6, 6.0, cells)
+
+    white, energy = levelling.whitened(residual, channel, across, local)
+
+    expected = np.array(
+        [channel @ residual[:, :, s] @ across.T / np.sqrt(local[s]) for s in range(cells)]
+    )
+    np.testing.assert_allclose(white, expected, rtol=1e-10, atol=1e-15)
+    np.testing.assert_allclose(energy, (expected**2).mean(axis=(1, 2)), rtol=1e-12)
+
+
+def test_what_was_not_seen_says_nothing():
+    """Holes are zero, all else stays."""
+    rng = np.random.default_rng(9)
+    values, look, _ = _scene(rng)
+    residual = values - look
+    expected = np.nan_to_num(residual)
+    levelling.nothing_unseen(residual)
+
+    np.testing.assert_array_equal(residual, expected)

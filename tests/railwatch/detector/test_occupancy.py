@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from railwatch.detector import occupancy
 from railwatch.detector.occupancy import Dynamics, infer
 from railwatch.detector.subset_model import Footprint, SubsetModel
 
@@ -138,3 +139,22 @@ def test_equal_seeds_give_equal_bits(footprint):
     )
 
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_track_is_drawn_as_several_are(seed):
+    """Every draw of the special case is that of the general one, tracks that end included."""
+    rng = np.random.default_rng(seed)
+    cells, draws = 60, 40
+    there = (rng.random(cells) < 0.8).astype(np.int64)
+    forward = rng.random((cells, 2)) * np.column_stack([np.ones(cells), there])
+    forward /= forward.sum(axis=1, keepdims=True)
+    unit = rng.integers(-1, 3, (1, cells))
+    uniforms = rng.random((draws, cells))
+    one, several = np.zeros((draws, 3)), np.zeros((draws, 3))
+
+    occupancy._sample_one(forward, there, unit[0], 0.05, 0.1, uniforms, one)
+    occupancy._sample(forward, there, unit, 0.05, 0.1, uniforms, several)
+
+    assert several.max() > 5
+    np.testing.assert_array_equal(one, several)
