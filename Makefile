@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture licences audit live readers lock clean server deploy worker recovery infra emulated page operations kills
+.PHONY: help env demo test check format lint types layers quick docs evaluate bench torture licences audit live readers lock clean server deploy worker recovery infra emulated page operations cancels orchestration kills
 
 help:  ## say what each target does
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ kills: env  ## kill -9 of `railwatch run` at ten random moments, then the same p
 
 operations: env  ## the tests of operation that take minutes: cancel, suspend, audit, PostgreSQL, one kill -9
 	@RAILWATCH_OPERATIONS=1 $(BIN)/python -m pytest -q tests/flows/operations
+
+cancels: env  ## cancel a backfill at ten random moments on a real server: seconds until it is over; CANCELS=n
+	@RAILWATCH_OPERATIONS=1 RAILWATCH_CANCELS=$${CANCELS:-10} RAILWATCH_CANCEL_SCENES=220 $(BIN)/python -m pytest -q -s tests/flows/operations/test_cancel.py
 
 recovery: env  ## kill -9 of worker, server, Dask and runs, ten times in a backfill of 200 scenes
 	@mkdir -p build; RAILWATCH_OPERATIONS=1 RAILWATCH_RECOVERY_ROUNDS=$${ROUNDS:-10} RAILWATCH_RECOVERY_SCENES=200 RAILWATCH_RECOVERY_LOG=$${LOG:-build/recovery.log} \

@@ -17,8 +17,6 @@ from typing import Self
 from prefect.events import emit_event
 
 from railwatch.count import FACILITY
-from railwatch.publication import current_pointer
-from railwatch.publication.pointer import LINKS
 from railwatch.published import Row, published_rows
 from railwatch.store import Store
 
@@ -50,6 +48,9 @@ class Published:
     @classmethod
     def of(cls, store: Store, area_id: str) -> Self:
         """Read an area's current publication; nothing is said where there is none."""
+        from railwatch.publication import current_pointer
+        from railwatch.publication.pointer import LINKS
+
         pointer = current_pointer(store, area_id)
         if pointer is None:
             return cls({}, None)

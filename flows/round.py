@@ -7,18 +7,16 @@ each scene once whoever comes.
 """
 
 import logging
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import TerminationSignal
 from prefect.runtime import deployment, flow_run
 
 from flows.outcome import Outcome
 from flows.progress import RoundProgress
+from flows.stopping import watch_for_stop
 from railwatch.errors import OperatorError, QuotaError, RailwatchError, TransientError
 from railwatch.store import Store
 from tasks.publish import publish_roots
@@ -27,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 60.0
 """Seconds after which the server takes a slot back from a run that died; the least it allows."""
-
-LEAVE_AFTER_S = 4
-"""Seconds that the last states and log lines of a stopped run may take to reach the server."""
 
 Go = Callable[[str, Path], Outcome]
 
@@ -68,6 +63,8 @@ def go_round(
     UnfinishedError
         Areas failed or were left out; the sentence names each with its reason.
     """
+    if deployment.id is not None:
+        watch_for_stop()
     done: list[Outcome] = []
     failed: dict[str, str] = {}
     progress = RoundProgress(occasion, len(areas))
@@ -81,9 +78,6 @@ def go_round(
         except QuotaError as exc:
             failed[area_id] = str(exc)
             break
-        except TerminationSignal:
-            _leave_soon()
-            raise
         except (TransientError, OperatorError) as exc:
             logger.warning("%s: %s", area_id, exc)
             failed[area_id] = str(exc)
@@ -122,17 +116,6 @@ def held(occasion: str, area_id: str) -> Iterator[bool]:
         if entered:
             raise
         yield False
-
-
-def _leave_soon() -> None:
-    """Have the kernel end a process that was told to stop, once Prefect had time to say so.
-
-    A cancelled run counts as stopped when its process is gone, and taking two thousand modules
-    apart took 6-20 s on a busy machine. All that was opened is closed by now.
-    """
-    if deployment.id is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(LEAVE_AFTER_S)
 
 
 def named() -> str:

@@ -23,9 +23,6 @@ from prefect.artifacts import (
 from flows.outcome import Outcome
 from railwatch.area import Area
 from railwatch.count import FACILITY
-from railwatch.publication import current_pointer
-from railwatch.publication.content import slug
-from railwatch.publication.pointer import evidence_key
 from railwatch.published import Row, published_rows
 from railwatch.store import Store
 
@@ -157,6 +154,10 @@ def _chips(area: Area, store: Store, facility: Sequence[Row], counted: Sequence[
 
 def _chip(area: Area, store: Store, row: Row) -> str | None:
     """Address of a scene's picture: public where there is one, else the picture itself."""
+    from railwatch.publication import current_pointer
+    from railwatch.publication.content import slug
+    from railwatch.publication.pointer import evidence_key
+
     pointer = current_pointer(store, area.id)
     if pointer is None:
         return None

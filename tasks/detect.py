@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from railwatch.area import Area
 from railwatch.detector.each import here
 from railwatch.detector.fingerprint import detector_fingerprint
-from railwatch.detector.survey import detect_area
 from railwatch.record import Status
 from railwatch.store import Store
 from tasks.policy import Limit, Retry, task
@@ -28,6 +27,8 @@ SCENE_S = 0.2
 @task(retry=Retry.NETWORK, timeout_s=12 * 3600.0, limits=(Limit.RECORD, Limit.DASK))
 def detect(area: Area, store: Store, crew: Crew) -> None:
     """Count railcars on the scenes that need it, and keep the findings in one transaction."""
+    from railwatch.detector.survey import detect_area
+
     with writing(store, area.id) as record:
         scenes = sum(entry.status is Status.INGESTED for entry in record.entries())
         if not scenes:

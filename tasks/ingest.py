@@ -27,9 +27,10 @@ from railwatch.scene import Scene, SceneRaster
 from railwatch.sources import Found, PaidSource, SceneSource
 from railwatch.store import Store
 from railwatch.work import Work, work_for
+from tasks.leaving import is_left
 from tasks.policy import Limit, Retry, task
 from tasks.progress import Stage, stage
-from tasks.spread import Crew, is_left, spread
+from tasks.spread import Crew, spread
 from tasks.writing import ASK_EVERY_S, heed_suspension, writing
 
 logger = logging.getLogger(__name__)

@@ -13,15 +13,15 @@ import multiprocessing
 import os
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from railwatch.errors import OperatorError, TransientError
+from tasks import leaving
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,6 +34,10 @@ and they gain less than half on work that holds the interpreter lock little."""
 
 IN_FLIGHT = 3
 """Units submitted a worker thread: one running, two waiting so that it never idles."""
+
+
+UNIT_ENDS_WITHIN_S = 1.0
+"""Seconds that units in threads may take to end once they are told: a request that was paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,20 @@ class Crew:
         OperatorError
             There is no scheduler at the address.
         """
+        with ExitStack() as hired:
+            client = self._client(work_s, hired)
+            with leaving.told():
+                try:
+                    yield client
+                except BaseException:
+                    if leaving.for_good():
+                        hired.pop_all()  # nothing is taken apart that ends with this process
+                        _end_workers()
+                        leaving.wait_for_units(UNIT_ENDS_WITHIN_S)
+                    raise
+
+    def _client(self, work_s: float, hired: ExitStack) -> Any:
+        """Connect to the workers, or make some; the stack takes them apart again."""
         import dask
         from distributed import Client
 
@@ -79,45 +97,21 @@ class Crew:
                     f"no Dask scheduler answers at {self.address}: start it, or leave --dask and "
                     "RAILWATCH_DASK_ADDRESS out to work on this machine"
                 ) from exc
-            with client:
-                yield client
-            return
+            return hired.enter_context(client)
         cores = self.cores or len(os.sched_getaffinity(0))
         processes = work_s >= PROCESSES_FROM_S and cores > 1 and not self.together
-        with (
-            _hushed(),
+        hired.enter_context(_hushed())
+        scratch = hired.enter_context(
             tempfile.TemporaryDirectory(
                 prefix="railwatch-dask-", dir=dask.config.get("temporary-directory", None)
-            ) as scratch,
-            # The scheduler and the client take scratch space, too, and leave it behind.
-            dask.config.set({"temporary-directory": scratch}),
-            _loop_deaf_to_ctrl_c() as loop,
-            _cluster(cores, processes=processes, loop=loop) as cluster,
-            # Results come straight from workers, which are on this machine.
-            Client(cluster, set_as_default=False, direct_to_workers=True) as client,
-            _leaving_told(),
-        ):
-            yield client
-
-
-_leaving = threading.Event()
-"""In this process: whoever asked for the units is gone, so threads need not finish them."""
-
-
-def is_left() -> bool:
-    """Whether a unit that runs in a thread of ours was given up: cancelled, suspended, failed."""
-    return _leaving.is_set()
-
-
-@contextmanager
-def _leaving_told() -> Iterator[None]:
-    """Tell units in threads of this process when the body fails; Dask would wait for them."""
-    _leaving.clear()
-    try:
-        yield
-    except BaseException:
-        _leaving.set()
-        raise
+            )
+        )
+        # The scheduler and the client take scratch space, too, and leave it behind.
+        hired.enter_context(dask.config.set({"temporary-directory": scratch}))
+        loop = hired.enter_context(_loop_deaf_to_ctrl_c())
+        cluster = hired.enter_context(_cluster(cores, processes=processes, loop=loop))
+        # Results come straight from workers, which are on this machine.
+        return hired.enter_context(Client(cluster, set_as_default=False, direct_to_workers=True))
 
 
 def _cluster(cores: int, *, processes: bool, loop: Any) -> Any:
@@ -138,9 +132,14 @@ def _cluster(cores: int, *, processes: bool, loop: Any) -> Any:
     except BaseException:
         # There is no cluster to close yet, and Dask would wait for its workers at exit.
         atexit.unregister(close_clusters)
-        for child in multiprocessing.active_children():
-            child.kill()
+        _end_workers()
         raise
+
+
+def _end_workers() -> None:
+    """Kill worker processes of ours: they hold nothing that is not made again."""
+    for child in multiprocessing.active_children():
+        child.kill()
 
 
 @contextmanager
@@ -219,4 +218,4 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
 
 def _called(function: Callable[[T], R], unit: T) -> R:
     """Run the function on a unit, on a worker."""
-    return function(unit)
+    return leaving.unit(function, unit)

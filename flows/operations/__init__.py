@@ -1,7 +1,7 @@
 """Setting up a Prefect server for railwatch: one description, applied again and again.
 
     settings      what an operator chooses: infra/operations.yaml
-    deployments   infra/prefect.yaml, and a watch of each place
+    deployments   infra/prefect.yaml, and a watch of each area
     limits        how much of what is scarce may be used at once
     notices       where alarms are sent: notification blocks
     alarms        automations: what is worth an alarm, and what is done at once

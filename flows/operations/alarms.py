@@ -116,7 +116,7 @@ def wanted(alarms: Alarms, blocks: Sequence[UUID]) -> list[AutomationCore]:
                     "cloudy",
                     ALWAYS_CLOUDY,
                     "An area has given no count for long",
-                    "railwatch: a place has not been seen for long",
+                    "railwatch: an area has not been seen for long",
                 ),
                 (
                     "record",

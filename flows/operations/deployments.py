@@ -1,4 +1,4 @@
-"""Deployments: those of infra/prefect.yaml, and a watch of each place.
+"""Deployments: those of infra/prefect.yaml, and a watch of each area.
 
 What an operator did in the UI stays: a deployment or schedule that is there is changed only where
 it differs from what is described, so a paused schedule stays paused and nothing scheduled is lost.
@@ -10,6 +10,7 @@ import importlib
 import inspect
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from prefect.client.schemas.objects import ConcurrencyOptions
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
+from prefect.utilities.processutils import command_to_string
 from prefect.utilities.templating import apply_values
 from ruamel.yaml import YAML
 
@@ -132,16 +134,16 @@ def _described(values: Mapping[str, str | None]) -> list[dict[str, Any]]:
 
 
 def _watches(everywhere: Wanted, settings: Settings) -> list[Wanted]:
-    """Make a watch of each place out of the one for all, unless they are to stay together."""
+    """Make a watch of each area out of the one for all, unless they are to stay together."""
     watch = settings.watch
     parameters = {**everywhere.said["parameters"], "recent_days": watch.recent_days}
-    places: dict[str, list[str]]
+    watched: dict[str, list[str]]
     if watch.together:
-        places = {EVERYWHERE: []}
+        watched = {EVERYWHERE: []}
         crons = {EVERYWHERE: watch.cron_of(EVERYWHERE)}
     else:
-        places = {area_id: [area_id] for area_id in known()}
-        crons = {area_id: watch.cron_of(area_id) for area_id in places}
+        watched = {area_id: [area_id] for area_id in known()}
+        crons = {area_id: watch.cron_of(area_id) for area_id in watched}
     return [
         Wanted(
             everywhere.flow,
@@ -153,7 +155,7 @@ def _watches(everywhere: Wanted, settings: Settings) -> list[Wanted]:
                 "schedules": [{"cron": crons[name], "timezone": watch.timezone, "slug": name}],
             },
         )
-        for name, areas in places.items()
+        for name, areas in watched.items()
         if crons[name] is not None
     ]
 
@@ -223,6 +225,11 @@ def job_variables(settings: Settings, revision: str) -> dict[str, Any]:
         **{name: os.environ[name] for name in PASSED_ON if os.environ.get(name)},
     }
     if settings.work_pool.type == "process":
-        # A run whose output nobody reads any more, because its worker was killed, would die of it.
-        return {"env": environment, "stream_output": False, "working_dir": str(Path.cwd())}
+        return {
+            "env": environment,
+            "command": command_to_string([sys.executable, "-m", "flows.engine"]),
+            # A run whose output nobody reads any more, because its worker was killed, would die.
+            "stream_output": False,
+            "working_dir": str(Path.cwd()),
+        }
     return {"env": environment, "image": settings.work_pool.image}

@@ -1,4 +1,4 @@
-"""Limits: how many tasks of all runs use at once what is scarce, and who is at which place.
+"""Limits: how many tasks of all runs use at once what is scarce, and who is at which area.
 
 Each slot is leased for 60 s and renewed by who holds it, so what a killed run held comes back by
 itself. The server must keep leases on disk for that (docs/operators.md): in memory, its default,

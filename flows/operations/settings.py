@@ -33,16 +33,16 @@ class WorkPool(_Chosen):
 
 
 class Watch(_Chosen):
-    """When places are looked at."""
+    """When areas are looked at."""
 
     cron: str = "H */6 * * *"
-    """`H` stands for a value of each place's own, so that not all start at once."""
+    """`H` stands for a value of each area's own, so that not all start at once."""
     timezone: str = "UTC"
     recent_days: int | None = Field(default=60, ge=1)
     together: bool = False
-    """One run for all places instead of a schedule each: for many hundred places."""
-    places: dict[str, str] = {}
-    """Cron of single places, by id; `never` leaves one out."""
+    """One run for all areas instead of a schedule each: for many hundred areas."""
+    areas: dict[str, str] = {}
+    """Cron of single areas, by id; `never` leaves one out."""
 
     @field_validator("cron")
     @classmethod
@@ -50,17 +50,17 @@ class Watch(_Chosen):
         spread(cron, "any")
         return cron
 
-    @field_validator("places")
+    @field_validator("areas")
     @classmethod
-    def _are_crons(cls, places: dict[str, str]) -> dict[str, str]:
-        for area_id, cron in places.items():
+    def _are_crons(cls, areas: dict[str, str]) -> dict[str, str]:
+        for area_id, cron in areas.items():
             if cron != "never":
                 spread(cron, area_id)
-        return places
+        return areas
 
     def cron_of(self, area_id: str) -> str | None:
-        """Cron of a place, `H` filled in; None where it is not watched."""
-        said = self.places.get(area_id, self.cron)
+        """Cron of an area, `H` filled in; None where it is not watched."""
+        said = self.areas.get(area_id, self.cron)
         return None if said == "never" else spread(said, area_id)
 
 
@@ -152,7 +152,7 @@ class Settings(_Chosen):
 
 
 def spread(cron: str, area_id: str) -> str:
-    """Put a place's own values where a cron line says `H`.
+    """Put an area's own values where a cron line says `H`.
 
     The values come from the id, so they are the same on every machine and at every setup.
 
@@ -167,9 +167,9 @@ def spread(cron: str, area_id: str) -> str:
     if len(fields) != len(FIELDS):
         raise ValueError(f"{cron!r} has {len(fields)} fields, cron has five")
     number = zlib.crc32(area_id.encode())
-    for place, (least, most) in enumerate(FIELDS):
-        if re.fullmatch(r"H", fields[place]):
-            fields[place] = str(least + number % (most - least + 1))
+    for position, (least, most) in enumerate(FIELDS):
+        if re.fullmatch(r"H", fields[position]):
+            fields[position] = str(least + number % (most - least + 1))
         number //= 61
     said = " ".join(fields)
     try:

@@ -12,8 +12,10 @@ import mmap
 import os
 import pickle
 import resource
+import select
 import signal
 import sys
+import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -103,12 +105,23 @@ def confine(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
+def end_with(worker: Connection) -> None:
+    """End this process when the worker is gone, also in the middle of a job."""
+    gone = select.poll()
+    gone.register(worker.fileno(), 0)  # told of its end, never of what it says
+    while not gone.poll():
+        pass
+    os._exit(0)
+
+
 def main() -> None:
     """Serve the worker that started this process."""
     connection, memory_fd, memory = map(int, sys.argv[1:4])
     importlib.import_module("rasterio")  # and its numpy, before memory is limited
+    worker = Connection(connection)
+    threading.Thread(target=end_with, args=(worker,), name="end", daemon=True).start()
     confine(memory)
-    serve(Connection(connection), memory_fd, float(sys.argv[4]))
+    serve(worker, memory_fd, float(sys.argv[4]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
 import signal
@@ -159,6 +161,19 @@ class Operated:
             time.sleep(0.3)
         raise AssertionError(f"{self.state(run_id)} after {within_s} s\n{self.log('worker')}")
 
+    def until(self, condition, within_s: float) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {within_s} s\n{self.log('worker')}"
+            time.sleep(0.1)
+
+    def held_slots(self) -> dict[str, int]:
+        """Slots that are taken, by limit."""
+        with self.client() as client:
+            limits = client.read_global_concurrency_limits(limit=200)
+        return {limit.name: limit.active_slots for limit in limits if limit.active_slots}
+
     def artifacts(self, run_id=None) -> dict:
         """Latest artifact of each key, of one run or of all."""
         from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
@@ -176,6 +191,22 @@ class Operated:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+@pytest.fixture
+def published_bytes():
+    """Digest of all that is published of the yard in a folder, but what says when."""
+
+    def published(store: Path) -> dict[str, str]:
+        pointer = json.loads((store / "areas/yard/latest.json").read_text())
+        folder = store / "areas/yard/publications" / pointer["publication"]
+        said = {"publication": pointer["publication"], "snapshot": pointer["snapshot"]}
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in {"", ".geojson", ".ndjson", ".webp", ".png"}:
+                said[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return said
+
+    return published
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def test_set_up_twice_and_a_backfill_on_postgresql(operated_on_postgresql, make_
     operated = operated_on_postgresql
     make_yard(operated.folder, operated.areas).add(0, 3)
     settings = operated.folder / "operations.yaml"
-    settings.write_text("watch: {places: {yard: never}}\n")
+    settings.write_text("watch: {areas: {yard: never}}\n")
     seen = []
     for _ in range(2):
         operated.setup(settings)

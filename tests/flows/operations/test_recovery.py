@@ -5,8 +5,6 @@ moments.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import random
 import signal
@@ -77,7 +75,7 @@ def working(operated, make_yard):
     cluster = Cluster(operated, port)
     operated.more = {"RAILWATCH_DASK_ADDRESS": cluster.address}
     settings = operated.folder / "operations.yaml"
-    settings.write_text("watch: {places: {yard: never}}\n")
+    settings.write_text("watch: {areas: {yard: never}}\n")
     operated.setup(settings)
     try:
         cluster.start()
@@ -94,7 +92,7 @@ def flow_processes(operated):
         with contextlib.suppress(OSError, ValueError):
             said = (entry / "cmdline").read_bytes()
             if (
-                b"prefect.engine" in said
+                b"flows.engine" in said
                 and operated.url.encode() in (entry / "environ").read_bytes()
             ):
                 found.append(int(entry.name))
@@ -123,31 +121,7 @@ def strike(victim, operated, cluster):
     return struck
 
 
-def held_slots(operated):
-    with operated.client() as client:
-        limits = client.read_global_concurrency_limits(limit=200)
-    return {limit.name: limit.active_slots for limit in limits if limit.active_slots}
-
-
-def until(condition, within_s):
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(0.5)
-
-
-def published(store: Path):
-    """Digest of all that is published but what says when."""
-    pointer = json.loads((store / "areas/yard/latest.json").read_text())
-    folder = store / "areas/yard/publications" / pointer["publication"]
-    said = {"publication": pointer["publication"], "snapshot": pointer["snapshot"]}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in {"", ".geojson", ".ndjson", ".webp", ".png"}:
-            said[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return said
-
-
-def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working):
+def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working, published_bytes):
     """The same published bytes as undisturbed; slots of the dead are back within two minutes."""
     operated, yard, cluster = working
     undisturbed = operated.folder / "undisturbed"
@@ -159,7 +133,7 @@ def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    expected = published(undisturbed)
+    expected = published_bytes(undisturbed)
     dice = random.Random(SEED)
 
     for number in range(ROUNDS):
@@ -167,13 +141,13 @@ def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working
         store = operated.folder / f"round-{number}"
         depot = {"store": str(store), "archive": str(yard.archive)}
         run = operated.start("backfill/operator", depot=depot, areas=["yard"])
-        until(lambda run=run: operated.state(run).is_running(), 120)
+        operated.until(lambda run=run: operated.state(run).is_running(), 120)
         time.sleep(dice.uniform(0.5, 20.0 if ROUNDS > 1 else 4.0))
         went_on = not operated.state(run).is_final()
 
         struck = strike(victim, operated, cluster)
         state = operated.ended(run, 600)
-        until(lambda: not held_slots(operated), RELEASED_WITHIN_S)
+        operated.until(lambda: not operated.held_slots(), RELEASED_WITHIN_S)
         took_s = time.monotonic() - struck
 
         again = operated.ended(
@@ -183,7 +157,7 @@ def test_whatever_is_killed_the_next_run_finishes_and_no_slot_stays_held(working
         if "run" in victim:
             assert took_s <= RELEASED_WITHIN_S
         assert again.is_completed(), again.message
-        assert published(store) == expected
+        assert published_bytes(store) == expected
         assert not list(Store.open(str(store)).list("claims"))
 
 

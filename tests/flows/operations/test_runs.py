@@ -36,7 +36,7 @@ SETTINGS = """
 watch:
   cron: "* * * * *"
   recent_days:
-  places:
+  areas:
     port: never
     quay: never
 """
@@ -69,7 +69,7 @@ def hub(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def working(operated, object_storage, hub):
-    """Everything up: server set up for three places on a bucket, and a worker."""
+    """Everything up: server set up for three areas on a bucket, and a worker."""
     storage = object_storage.environment
     for area_id in SIDINGS:
         write_area(operated.areas, area_id)
@@ -173,7 +173,7 @@ def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(workin
     from prefect.client.schemas.objects import StateType
     from prefect.states import State
 
-    # The watch pays for the same rectangles on behalf of the other place: let it be done.
+    # The watch pays for the same rectangles on behalf of the other area: let it be done.
     wait_for(lambda: len(entries(working, "yard")) == SCENES)
     before = len(paid(hub)[0])
     run = working.start("backfill/operator", areas=["port"], pace={"months_each": 1})

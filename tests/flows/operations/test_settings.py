@@ -24,7 +24,7 @@ def written(tmp_path, monkeypatch):
     [
         ("store: /s\nwatch: {cron: never}\n", "watch.cron"),
         ("store: /s\nwatch: {cron: '99 * * * *'}\n", "no cron line"),
-        ("store: /s\nwatch: {places: {yard: 'H H'}}\n", "2 fields"),
+        ("store: /s\nwatch: {areas: {yard: 'H H'}}\n", "2 fields"),
         ("store: /s\nlimits: {archive: 0}\n", "limits.archive"),
         ("store: /s\nlimit: {archive: 1}\n", "limit"),
         ("store: s3://key:secret@bucket/x\n", "store"),
@@ -52,8 +52,8 @@ def test_the_environment_comes_before_the_file(written, monkeypatch):
     assert Settings.read(written("store: /s\n")).store == "s3://bucket/prefix"
 
 
-def test_places_start_at_minutes_of_their_own():
-    """`H` is the same each time for one place, in range, and not the same for all."""
+def test_areas_start_at_minutes_of_their_own():
+    """`H` is the same each time for one area, in range, and not the same for all."""
     minutes = {int(spread("H */6 * * *", f"area-{n}").split()[0]) for n in range(200)}
 
     assert spread("H H * * *", "yard") == spread("H H * * *", "yard")
@@ -62,10 +62,10 @@ def test_places_start_at_minutes_of_their_own():
     assert spread("5 4 * * 0", "yard") == "5 4 * * 0"
 
 
-def test_a_place_may_have_its_own_time_or_none(written):
+def test_an_area_may_have_its_own_time_or_none(written):
     """`never` leaves it out."""
     watch = Settings.read(
-        written("store: /s\nwatch: {cron: '1 2 * * *', places: {a: '3 4 * * *', b: never}}\n")
+        written("store: /s\nwatch: {cron: '1 2 * * *', areas: {a: '3 4 * * *', b: never}}\n")
     ).watch
 
     assert [watch.cron_of(area) for area in "abc"] == ["3 4 * * *", None, "1 2 * * *"]

@@ -238,3 +238,45 @@ def test_nothing_a_decoder_answers_is_believed(tmp_path, answer):
         decoder.ask(HeaderJob("look0.tif", "one"), Bucket(tmp_path), b"")
     assert not raised.value.killed  # so the pool tries once more, then rejects
     assert not decoder.alive
+
+
+def test_a_decoder_ends_with_its_worker_in_the_middle_of_a_job(tmp_path):
+    """Killed at once, the worker leaves no decoder behind that still hangs in a file."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler to make a decoder hang in native code")
+    shim = tmp_path / "poison.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, SHIM, "-ldl"], check=True)
+    yard = make_yard(tmp_path / "yard", 1)
+    shutil.copy(yard.archive / "look0.tif", yard.archive / "poison-hang.tif")
+    code = (
+        "import sys\n"
+        "from railwatch.decoder import Limits\n"
+        "from railwatch.decoder.process import Decoder\n"
+        "from railwatch.sources.archive.decoding import HeaderJob\n"
+        "from railwatch.store import FolderStore\n"
+        "decoder = Decoder(Limits())\n"
+        "print(decoder.pid, flush=True)\n"
+        "decoder.ask(HeaderJob('poison-hang.tif', 'one'), FolderStore(sys.argv[1]), b'')\n"
+    )
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(yard.archive)],
+        env=os.environ | {"LD_PRELOAD": str(shim)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        decoder = Path("/proc") / worker.stdout.readline().strip()
+        while cpu_s(decoder) < 3.0:  # a start takes a tenth of it: it is at the file
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        worker.kill()
+
+    while decoder.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def cpu_s(process: Path) -> float:
+    """Processor seconds of a process, by its folder in /proc."""
+    user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
