@@ -30,7 +30,27 @@ def main() -> None:
     if done.returncode:
         print(said["last"], file=sys.stderr)
         raise SystemExit(done.returncode)
+    if sys.argv[1] == "run":
+        said["count_error"] = _error(Path(sys.argv[2]), sys.argv[sys.argv.index("--store") + 1])
     print(json.dumps(said))
+
+
+def _error(area: Path, store: str) -> float | None:
+    """Mean absolute error of the facility's cars over what was published."""
+    from benchmarks.speed.ours.place import RenderedPlace
+    from railwatch.area import load_area
+    from railwatch.count import FACILITY
+    from railwatch.publication.parquet import read_rows
+    from railwatch.store import Store
+
+    cars = RenderedPlace(area.parent).cars()
+    rows = read_rows(Store.open(store).get(f"areas/{load_area(area).id}/counts.parquet"))
+    misses = [
+        abs(row["cars"] - cars[row["scene_id"]])
+        for row in rows
+        if row["siding_id"] == FACILITY and row["cars"] is not None
+    ]
+    return sum(misses) / len(misses) if misses else None
 
 
 if __name__ == "__main__":
