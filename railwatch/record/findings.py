@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import zarr
@@ -51,19 +52,37 @@ def path_of(siding_set: str, detector: str) -> str:
 
 def index(store: Any, path: str) -> dict[str, Finding]:
     """Where each scene's findings are; empty where there are none."""
-    found = [json.loads(row) for row in column(store, path, "scenes")]
-    return {
-        said["id"]: Finding(
-            said["id"],
-            slot,
-            said["registration"],
-            said["occupancy"],
-            said["strips"],
-            said["inputs"],
-            Sighting(*said["sighting"]) if "sighting" in said else None,
-        )
-        for slot, said in enumerate(found)
-    }
+    count = _rows(store, path) or 0
+    keys = [_key(path, "scenes", number) for number in range(-(-count // CHUNK))]
+    there = dict(chunk.get(store, keys))
+    found = [
+        replace(one, slot=number * CHUNK + one.slot)
+        for number, key in enumerate(keys)
+        for one in _understood(there[key], key)
+    ]
+    return {one.scene_id: one for one in found}
+
+
+@lru_cache(maxsize=128)
+def _understood(said: bytes, key: str) -> tuple[Finding, ...]:
+    """Take a chunk of scenes apart, slots counted from its first.
+
+    A survey and a publication each ask several times, and most chunks of a history never change.
+    """
+    texts = enumerate(chunk.text_decoded(said, key))
+    return tuple(_finding(place, json.loads(text)) for place, text in texts if text)
+
+
+def _finding(place: int, said: dict[str, Any]) -> Finding:
+    return Finding(
+        said["id"],
+        place,
+        said["registration"],
+        said["occupancy"],
+        said["strips"],
+        said["inputs"],
+        Sighting(*said["sighting"]) if "sighting" in said else None,
+    )
 
 
 def write(store: Any, path: str, detections: Sequence[Detection]) -> None:
