@@ -79,6 +79,7 @@ class Strips:
     """(cell,) azimuth of the axis, radians."""
     step_m: float
     """Spacing of samples, metres, along and across."""
+    bands: tuple[str, ...]
 
     def seen(self) -> npt.NDArray[np.bool_]:
         """(scene, cell) bool: every sample on the track is there."""
@@ -279,7 +280,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     residual = level - mean
     land = land_departure(residual, strips.side)
     look = _land_look(mean, strips.side)
-    habit = habit_of(land, _land_seen(residual, strips.side), look, strips.step_m)
+    habit = habit_of(land, _land_seen(residual, strips.side), look, strips.bands, strips.step_m)
     residual = residual - _veils(residual, mean, look, habit, strips)
     land = land_departure(residual, strips.side)
     plain = plain_leak(strips.side)

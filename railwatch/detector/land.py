@@ -3,11 +3,13 @@
 Crops change, and blur carries some of their change onto the track: a leak, learnt over dates.
 A veil of thin cloud that the mask does not know lies over land and track alike, is grey, and has no
 edges at the scale of a train: what the land shows of it, against how the land departs on other
-dates, is what the track has as well.
+dates, is what the track has as well. Dates of one winter do not show how summer departs, but leaves
+look alike everywhere: that the land gains or loses them is always expected.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +29,20 @@ FEIGNED = 2.0
 USUAL_SHARE = 0.75
 """Share of the land's departures, the least ones, that tells how it usually departs."""
 
+LEAVES = {"blue": 0.03, "green": 0.06, "red": 0.035, "nir": 0.4, "swir16": 0.2}
+"""Reflectance of ground covered by green leaves (crops in June, Sentinel-2 L2A)."""
+LEAVES_SD = 0.5
+"""Spread of the share of the land that gains or loses leaves until a scene."""
+LEAVES_DIFFER = 0.1
+"""Spread of leaves' reflectance from crop to crop, against its mean."""
+
 
 @dataclass(frozen=True)
 class LandHabit:
     """How the land beside a block departs from its look on most dates."""
 
     covariance: F64
-    """(band, band) of departures."""
+    """(band, band) of departures, gain and loss of leaves included."""
     opacity: float
     """Mean square of the opacity that its departures feign, blurred as a veil's is."""
 
@@ -80,7 +89,13 @@ def plain_leak(side: npt.NDArray[np.bool_]) -> F64:
     return np.stack([left, right])
 
 
-def habit_of(land: F64, there: npt.NDArray[np.bool_], look: F64, step_m: float) -> LandHabit:
+def habit_of(
+    land: F64,
+    there: npt.NDArray[np.bool_],
+    look: F64,
+    bands: Sequence[str],
+    step_m: float,
+) -> LandHabit:
     """Learn how the land departs when there is no veil, by concentration over places and dates.
 
     Parameters
@@ -93,15 +108,17 @@ def habit_of(land: F64, there: npt.NDArray[np.bool_], look: F64, step_m: float) 
         Usual reflectance of the land.
     """
     samples = np.moveaxis(land, 1, 3)[there]
-    bands = land.shape[1]
-    floor = 1e-6 * np.eye(bands)
-    if len(samples) < 20 * bands:
-        return LandHabit(0.02**2 * np.eye(bands), np.inf)
+    floor = 1e-6 * np.eye(len(bands))
+    if len(samples) < 20 * len(bands):
+        return LandHabit(0.02**2 * np.eye(len(bands)), np.inf)
     covariance = samples.T @ samples / len(samples) + floor
     for _ in range(4):
         far = np.einsum("nb,bc,nc->n", samples, np.linalg.inv(covariance), samples)
         kept = samples[far <= np.quantile(far, USUAL_SHARE)]
         covariance = kept.T @ kept / len(kept) + floor
+    leaves = np.array([LEAVES[band] for band in bands])
+    covariance += LEAVES_SD**2 * np.outer(leaves - look, leaves - look)
+    covariance += LEAVES_SD**2 * np.diag((LEAVES_DIFFER * leaves) ** 2)
     feigned = LandHabit(covariance, 0.0)
     squares = [
         float((_blurred_opacity(one, seen, look, feigned, step_m) ** 2).mean())
@@ -118,7 +135,7 @@ def veil_of(
 
     Generalised least squares against how the land usually departs, and only as far as the scene's
     exceeds what usual departures feign (a positive-part James-Stein estimate), so that a field
-    that was mown makes no veil.
+    that was mown makes no veil. Nowhere below zero: there is no veil to take off that is not there.
 
     Parameters
     ----------
@@ -129,7 +146,8 @@ def veil_of(
         return np.zeros(land.shape[1:])
     opacity = _blurred_opacity(land, there, look, habit, step_m)
     power = float((opacity**2).mean())
-    return np.asarray(opacity * max(0.0, 1.0 - FEIGNED * habit.opacity / max(power, 1e-12)))
+    believed = max(0.0, 1.0 - FEIGNED * habit.opacity / max(power, 1e-12))
+    return np.asarray(believed * np.maximum(opacity, 0.0))
 
 
 def _blurred_opacity(

@@ -143,6 +143,7 @@ class LengthCounter:
             land_samples(block, psf_sigma_m(gsd_m)),
             block.heading,
             block.cell_m,
+            self.bands,
         )
 
     def count(self, known: Knowledge, index: int) -> list[UnitResult]:

@@ -10,6 +10,7 @@ from railwatch.detector.land import habit_of, spread_over, veil_of
 
 LOOK = np.array([0.06, 0.08, 0.08, 0.22])
 """Land: blue, green, red, near infrared."""
+BANDS = ("blue", "green", "red", "nir")
 STEP_M = 5.0
 CELLS = 160
 SEEN = np.ones((2, CELLS), dtype=np.bool_)
@@ -37,7 +38,7 @@ def dates() -> npt.NDArray[np.float64]:
 
 def test_a_wisp_over_changing_fields_is_measured(dates: npt.NDArray[np.float64]) -> None:
     """A veil of a tenth, grey at .33, is found to a fifth, though it pulls towards another grey."""
-    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, STEP_M)
+    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, BANDS, STEP_M)
     opacity = _wisp(0.1)
     veiled = _fields(np.random.default_rng(6)) + opacity * (0.33 - LOOK[:, None, None])
     found = veil_of(veiled, SEEN, LOOK, habit, STEP_M)
@@ -48,7 +49,7 @@ def test_a_wisp_over_changing_fields_is_measured(dates: npt.NDArray[np.float64])
 
 def test_fields_make_no_veil(dates: npt.NDArray[np.float64]) -> None:
     """On dates of crops alone the opacity found is below one in a hundred, and mostly none."""
-    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, STEP_M)
+    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, BANDS, STEP_M)
     rng = np.random.default_rng(7)
     found = [veil_of(_fields(rng), SEEN, LOOK, habit, STEP_M) for _ in range(20)]
     assert max(float(np.abs(one).max()) for one in found) < 0.01
@@ -62,7 +63,7 @@ def test_dates_under_a_veil_do_not_teach_that_veils_are_usual(
     stained = dates.copy()
     stained[::10] += _wisp(0.12) * (0.33 - LOOK[:, None, None])
     seen = np.ones((40, 2, CELLS), dtype=np.bool_)
-    habit = habit_of(stained, seen, LOOK, STEP_M)
+    habit = habit_of(stained, seen, LOOK, BANDS, STEP_M)
     veiled = _fields(np.random.default_rng(8)) + _wisp(0.1) * (0.33 - LOOK[:, None, None])
     found = veil_of(veiled, SEEN, LOOK, habit, STEP_M)
     most = float(np.max(found)) * float(0.4 - LOOK[0])
@@ -73,7 +74,7 @@ def test_a_side_that_was_not_seen_is_filled_by_the_other(
     dates: npt.NDArray[np.float64],
 ) -> None:
     """Where the land on the right is hidden, the left tells of the veil."""
-    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, STEP_M)
+    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, BANDS, STEP_M)
     veiled = _fields(np.random.default_rng(9)) + _wisp(0.1) * (0.33 - LOOK[:, None, None])
     half = SEEN.copy()
     half[1] = False
@@ -83,10 +84,28 @@ def test_a_side_that_was_not_seen_is_filled_by_the_other(
     assert float(np.max(found)) > 0.06
 
 
+@pytest.mark.parametrize("leaves", [(0.027, 0.066, 0.0315, 0.36), (0.033, 0.054, 0.0385, 0.44)])
+def test_a_summer_that_no_date_showed_makes_no_veil(
+    dates: npt.NDArray[np.float64], leaves: tuple[float, ...]
+) -> None:
+    """Fields of 450 m turn half green, others less green, as on no date learnt from; leaves differ.
+
+    Of an opacity of .02 ballast of .14 would show 5e-3, half of what a train changes.
+    """
+    habit = habit_of(dates, np.ones((40, 2, CELLS), dtype=np.bool_), LOOK, BANDS, STEP_M)
+    summer = _fields(np.random.default_rng(10))
+    gained = 0.5 * (np.array(leaves) - LOOK)
+    summer[:, :, :90] += gained[:, None, None]
+    summer[:, 0, 100:] -= 0.5 * gained[:, None]
+    found = veil_of(summer, SEEN, LOOK, habit, STEP_M)
+    assert float(found.min()) == 0.0
+    assert float(found.max()) < 0.02
+
+
 def test_too_little_land_believes_in_no_veil() -> None:
     """Without land to learn from nothing is taken off."""
     seen = np.zeros((3, 2, CELLS), dtype=np.bool_)
-    habit = habit_of(np.zeros((3, 4, 2, CELLS)), seen, LOOK, STEP_M)
+    habit = habit_of(np.zeros((3, 4, 2, CELLS)), seen, LOOK, BANDS, STEP_M)
     assert not veil_of(np.full((4, 2, CELLS), 0.1), SEEN, LOOK, habit, STEP_M).any()
 
 
