@@ -20,7 +20,7 @@ from railwatch.detection import Registration
 from railwatch.detector import segmented_evidence as evidence
 from railwatch.detector import segmented_snap as snapping
 from railwatch.detector.segmented_choice import choose
-from railwatch.detector.segmented_ends import Ends, along
+from railwatch.detector.segmented_ends import MOVES_M, Ends, along
 from railwatch.detector.segmented_explain import explain, path_evidence
 from railwatch.detector.segmented_light import SceneLight
 from railwatch.detector.segmented_result import SegmentedResult, SidingCars, refused, summarise
@@ -224,4 +224,4 @@ def _forward(looks: list[Look], found: snapping.Snap) -> Array:
         if seen.sight.track.length_m > _ENDS_APART_M
     ]
     shift = np.array([found.dx_m, found.dy_m])
-    return np.asarray(along(ends, float(shift @ way))[0] * way)
+    return np.asarray(along(ends, snapping.prior(shift + MOVES_M[:, None] * way))[0] * way)

@@ -126,7 +126,7 @@ def _stiff(chunks: list[snapping.Chunks]) -> list[snapping.Candidate]:
     return [
         snapping.Candidate(
             move * across,
-            snapping.prior(move * across),
+            float(snapping.prior(move * across)),
             {n: one.normals @ (move * across) for n, one in enumerate(chunks)},
             0.5,
             stiff=True,

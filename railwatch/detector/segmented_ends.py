@@ -21,8 +21,6 @@ INWARDS_M = np.arange(-29.0, 29.0)
 """Metres inwards from an end as drawn at which its profile is known."""
 _COMPARED_M = np.arange(-16.0, 16.1)
 """Where both ends are compared: every move leaves them known there."""
-_SHIFT_SIGMA_M = 3.5
-"""Prior standard deviation of a scene's shift, a component (method.md 3.4)."""
 _SURPRISE = 3.0
 """Most that one cell says, log units."""
 _TRUST = 0.3
@@ -49,15 +47,15 @@ class Ends:
         return cls(near, far) if ahead else cls(far, near)
 
 
-def along(sidings: Sequence[Ends], found_m: float) -> tuple[float, float]:
+def along(sidings: Sequence[Ends], prior: Array) -> tuple[float, float]:
     """Mean and standard error of the scene's move along, metres.
 
     Parameters
     ----------
-    found_m
-        Component of the shift found so far in that direction: large shifts are rare.
+    prior
+        (move,) log prior of `MOVES_M`, given what was found of the shift so far.
     """
-    score = -0.5 * ((MOVES_M + found_m) / _SHIFT_SIGMA_M) ** 2
+    score = prior.copy()
     seen = [s for s in sidings if np.isfinite(s.first).any() and np.isfinite(s.last).any()]
     if seen:
         first, last = _mean([s.first for s in seen]), _mean([s.last for s in seen])

@@ -29,8 +29,9 @@ _MOST_CHUNKS = 44
 _GROUPS = 5
 """Pieces of a siding that vote for a shift."""
 
-_SHIFT_SIGMA_M = 3.5
-"""Prior standard deviation of a scene's shift, a component."""
+_SHIFT_SIGMAS_M = np.array([1.5, 4.0])
+"""Prior standard deviations of a scene's shift, a component: of pictures laid on control points, and
+of others (method.md 3.4: USGS found .3-1 m, sellers promise 5-15 m)."""
 _DRAWN_SIGMA_M = 1.0
 """Prior standard deviation of a siding's digitising error."""
 _DRAWN_MOST_M = 2.5
@@ -259,7 +260,7 @@ def candidates(sidings: list[Chunks]) -> list[Candidate]:
     bounded = [siding.bounded() for siding in sidings]
     grid = np.arange(-REACH_M + 2, REACH_M - 1.9, 0.5)
     shifts = np.stack(np.meshgrid(grid, grid, indexing="ij"), axis=-1).reshape(-1, 2)
-    total = _prior(shifts)
+    total = prior(shifts)
     for siding in bounded:
         total = total + _vote(_grouped(siding), shifts)
     weight = np.exp(total - np.max(total))
@@ -279,7 +280,7 @@ def candidates(sidings: list[Chunks]) -> list[Candidate]:
         spread = (shifts[close] - mean) * np.sqrt(weight[close, None] / weight[close].sum())
         variance = float(np.linalg.eigvalsh(spread.T @ spread)[0])
         sigma = float(np.hypot(np.sqrt(max(variance, 0.0)), 0.15))
-        settled.append(Candidate(mean, score + float(_prior(mean[None])[0]), rough, sigma))
+        settled.append(Candidate(mean, score + float(prior(mean)), rough, sigma))
         left &= ~near
     return sorted(settled, key=lambda one: -one.score)
 
@@ -297,14 +298,15 @@ def followed(sidings: list[Chunks], one: Candidate, confidence: float) -> Snap:
     )
 
 
-def prior(shift: Array) -> float:
-    """Log prior of one shift (xy), metres."""
-    return float(_prior(shift[None])[0])
+def prior(shifts: Array) -> Array:
+    """Log prior of shifts (..., xy), metres.
 
-
-def _prior(shifts: Array) -> Array:
-    """Log prior of shifts (shift, xy), metres."""
-    return np.asarray(-0.5 * (shifts**2).sum(axis=1) / _SHIFT_SIGMA_M**2)
+    Either kind of picture is as likely, so a scene that lies well across its tracks is likely to
+    lie well along them too.
+    """
+    square = (shifts**2).sum(axis=-1)[..., None]
+    each = -0.5 * square / _SHIFT_SIGMAS_M**2 - 2.0 * np.log(_SHIFT_SIGMAS_M)
+    return np.asarray(np.logaddexp.reduce(each, axis=-1))
 
 
 def _moved(shifts: Array, across: Array) -> Array:
