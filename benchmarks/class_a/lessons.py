@@ -7,11 +7,12 @@ row says whether an axis lies there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from benchmarks.class_a import camera, light, stage
+from benchmarks.class_a.sketch import draw_sketch
 from railwatch.detector import segmented_axis as axes
 from railwatch.detector import segmented_evidence as evidence
 from railwatch.detector.segmented_strip import STEP_M, learn_appearance, planes, sample
@@ -43,17 +44,21 @@ class Lessons:
     profile_gsd_m: np.ndarray
 
 
-def teach_on(seeds):
-    """Draw one yard a seed and cut its lessons."""
-    parts = [_of_yard(np.random.default_rng([77, seed])) for seed in seeds]
+def teach_on(seeds, sketched=0.0):
+    """Draw one yard a seed and cut its lessons; a share of yards is `sketched`."""
+    parts = [_of_yard(np.random.default_rng([77, seed]), sketched) for seed in seeds]
     return Lessons(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def draw(rng):
+def draw(rng, sketched=0.0):
     """A stage, its light and one picture of it."""
     gsd_m = rng.choice([0.3, 0.5, 0.5, 1.0, rng.uniform(0.28, 0.6), rng.uniform(0.55, 1.05)])
-    made = stage.draw_stage(rng, float(np.clip(gsd_m / 3, 0.1, 0.2)))
+    fine_m = float(np.clip(gsd_m / 3, 0.1, 0.2))
+    plain = sketched > 0 and rng.random() < sketched
+    made = (draw_sketch if plain else stage.draw_stage)(rng, fine_m)
     sun = light.Light.draw(rng)
+    if plain and rng.random() < 0.6:
+        sun = replace(sun, lean=(0.0, 0.0))
     radiance = light.see(
         made.ground,
         made.fine_m,
@@ -67,8 +72,8 @@ def draw(rng):
     return made, sun, camera.photograph(rng, radiance, made.fine_m, float(gsd_m))
 
 
-def _of_yard(rng, count=12):
-    made, sun, picture = draw(rng)
+def _of_yard(rng, sketched, count=12):
+    made, sun, picture = draw(rng, sketched)
     unusable = (picture.values == 0).any(axis=0)
     s = np.arange(STEP_M / 2, stage.LENGTH_M, STEP_M)
 

@@ -32,11 +32,11 @@ IMPORTANCE = (1.0, 1.0, 2.0, 0.7)
 """Of empty track, roof, gap and no track: gaps are rare."""
 
 
-def draw(folder, first, shards):
-    """Write shards of lessons."""
+def draw(folder, first, shards, sketched):
+    """Write shards of lessons; a share of the yards is `sketched`."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + shards):
-        lessons = teach_on(range(number * YARDS, (number + 1) * YARDS))
+        lessons = teach_on(range(number * YARDS, (number + 1) * YARDS), sketched)
         part = folder / f"part-{number:05d}.npz"
         np.savez(part, **asdict(lessons))
         part.rename(folder / f"{number:05d}.npz")
@@ -272,13 +272,14 @@ def main():
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--shards", type=int, default=60)
+    parser.add_argument("--sketched", type=float, default=0.0, help="share of sketched yards")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="state of an earlier network of this shape")
     said = parser.parse_args()
     if said.what == "draw":
-        draw(said.folder, said.first, said.shards)
+        draw(said.folder, said.first, said.shards, said.sketched)
     else:
         teach(
             said.what,
