@@ -30,8 +30,8 @@ _GROUPS = 5
 """Pieces of a siding that vote for a shift."""
 
 _SHIFT_SIGMAS_M = np.array([1.5, 4.0])
-"""Prior standard deviations of a scene's shift, a component: of pictures laid on control points, and
-of others (method.md 3.4: USGS found .3-1 m, sellers promise 5-15 m)."""
+"""Prior standard deviations of a scene's shift, a component: of pictures laid on control points
+and of others (method.md 3.4: USGS found .3-1 m, sellers promise 5-15 m)."""
 _DRAWN_SIGMA_M = 1.0
 """Prior standard deviation of a siding's digitising error."""
 _DRAWN_MOST_M = 2.5
@@ -306,7 +306,7 @@ def prior(shifts: Array) -> Array:
     """
     square = (shifts**2).sum(axis=-1)[..., None]
     each = -0.5 * square / _SHIFT_SIGMAS_M**2 - 2.0 * np.log(_SHIFT_SIGMAS_M)
-    return np.asarray(np.logaddexp.reduce(each, axis=-1))
+    return np.asarray(np.logaddexp(each[..., 0], each[..., 1]))
 
 
 def _moved(shifts: Array, across: Array) -> Array:
