@@ -51,7 +51,7 @@ deploy: env  ## set up the server that PREFECT_API_URL names, from infra/operati
 	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} $(BIN)/railwatch ops setup
 
 worker: env  ## run what the server schedules, on this machine
-	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/prefect worker start --pool railwatch --type process
+	@PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} DO_NOT_TRACK=1 $(BIN)/python -m flows.worker --pool railwatch --type process
 
 kills: env  ## kill -9 of `railwatch run` at ten random moments, then the same published bytes
 	@RAILWATCH_KILLS=10 $(BIN)/python -m pytest -q -s tests/flows/test_kill.py
@@ -61,6 +61,9 @@ operations: env  ## the tests of operation that take minutes: cancel, suspend, a
 
 cancels: env  ## cancel a backfill at ten random moments on a real server: seconds until it is over; CANCELS=n
 	@RAILWATCH_OPERATIONS=1 RAILWATCH_CANCELS=$${CANCELS:-10} RAILWATCH_CANCEL_SCENES=220 $(BIN)/python -m pytest -q -s tests/flows/operations/test_cancel.py
+
+orchestration: env  ## what a Prefect server adds to a backfill of 700 scenes, in per cent; SCENES=n ROUNDS=n
+	@$(BIN)/python -m benchmarks.orchestration --scenes $${SCENES:-700} --rounds $${ROUNDS:-3}
 
 recovery: env  ## kill -9 of worker, server, Dask and runs, ten times in a backfill of 200 scenes
 	@mkdir -p build; RAILWATCH_OPERATIONS=1 RAILWATCH_RECOVERY_ROUNDS=$${ROUNDS:-10} RAILWATCH_RECOVERY_SCENES=200 RAILWATCH_RECOVERY_LOG=$${LOG:-build/recovery.log} \

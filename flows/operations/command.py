@@ -58,5 +58,5 @@ def setup_command(file: Path) -> None:
     click.echo(
         f"{len(done.deployments)} deployments of revision {done.revision} in work pool "
         f"{settings.work_pool.name}; start a worker: "
-        f"prefect worker start --pool {settings.work_pool.name}"
+        f"python -m flows.worker --pool {settings.work_pool.name}"
     )

@@ -85,7 +85,7 @@ class Operated:
     def start_worker(self) -> None:
         self.worker = self._start(
             "worker",
-            *("prefect", "worker", "start", "--pool", "railwatch", "--type", "process"),
+            *("python", "-m", "flows.worker", "--pool", "railwatch", "--type", "process"),
             *("--name", "tests"),
         )
 
