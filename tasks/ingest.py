@@ -15,19 +15,14 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from railwatch.area import Area
 from railwatch.claim import Claims
 from railwatch.errors import QuotaError, TransientError
-from railwatch.grid import Grid
-from railwatch.record import Record, Status, Ticket, Written
-from railwatch.scene import Scene, SceneRaster
+from railwatch.record import Record, Status, Written
 from railwatch.sources import Found, PaidSource, SceneSource
 from railwatch.store import Store
 from railwatch.work import Work, work_for
-from tasks.leaving import is_left
+from tasks.fetching import fetch
 from tasks.policy import Limit, Retry, task
 from tasks.progress import Stage, stage
 from tasks.spread import Crew, spread
@@ -131,7 +126,7 @@ def _ingest_batch(
     batch = record.begin(work.footprints)
     tickets = batch.tickets(work.scenes, scenes_each=TICKET)
     written: list[Written] = []
-    for ticket, one in spread(client, partial(_fetch, source=source), tickets):
+    for ticket, one in spread(client, partial(fetch, source=source), tickets):
         written.append(one)
         opened.advance(len(ticket.scene_ids))
     batch.commit(written, work.rejections)
@@ -141,21 +136,3 @@ def _ingest_batch(
     if quota is not None:
         raise QuotaError(f"{record.area_id}: {quota}")
     return list(chain.from_iterable(one.postponed for one in written))
-
-
-def _fetch(ticket: Ticket, source: SceneSource) -> Written:
-    """Fetch and write a ticket's scenes, on a worker."""
-    return ticket.write(_UntilLeft(source))
-
-
-class _UntilLeft:
-    """A source that gives nothing more once nobody waits for it."""
-
-    def __init__(self, source: SceneSource) -> None:
-        self._source = source
-
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
-        """Read the scene's pixels, unless the run was stopped."""
-        if is_left():
-            raise TransientError(f"{scene.id}: the run was stopped before it was fetched")
-        return self._source.fetch(scene, grid, tiles)

@@ -7,21 +7,20 @@ never stand in memory as futures. Dask may run a unit twice; units must not mind
 
 from __future__ import annotations
 
-import atexit
 import logging
-import multiprocessing
 import os
-import signal
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 from railwatch.errors import OperatorError, TransientError
 from tasks import leaving
+from tasks.cluster import end_workers, workers_here
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +34,11 @@ and they gain less than half on work that holds the interpreter lock little."""
 IN_FLIGHT = 3
 """Units submitted a worker thread: one running, two waiting so that it never idles."""
 
+NOBODY_S = 600.0
+"""How long a cluster may have no worker at all: one that grows when needed takes minutes."""
+
+LIVES = 3
+"""Times a unit is handed out whose workers died: Dask gives one up after the fourth of them."""
 
 UNIT_ENDS_WITHIN_S = 1.0
 """Seconds that units in threads may take to end once they are told: a request that was paid for."""
@@ -80,7 +84,7 @@ class Crew:
                 except BaseException:
                     if leaving.for_good():
                         hired.pop_all()  # nothing is taken apart that ends with this process
-                        _end_workers()
+                        end_workers()
                         leaving.wait_for_units(UNIT_ENDS_WITHIN_S)
                     raise
 
@@ -108,60 +112,9 @@ class Crew:
         )
         # The scheduler and the client take scratch space, too, and leave it behind.
         hired.enter_context(dask.config.set({"temporary-directory": scratch}))
-        loop = hired.enter_context(_loop_deaf_to_ctrl_c())
-        cluster = hired.enter_context(_cluster(cores, processes=processes, loop=loop))
+        cluster = hired.enter_context(workers_here(cores, processes=processes))
         # Results come straight from workers, which are on this machine.
         return hired.enter_context(Client(cluster, set_as_default=False, direct_to_workers=True))
-
-
-def _cluster(cores: int, *, processes: bool, loop: Any) -> Any:
-    """Start workers on this machine; when stopped meanwhile, leave none behind."""
-    from distributed import LocalCluster
-    from distributed.deploy.spec import close_clusters
-
-    try:
-        return LocalCluster(
-            n_workers=cores if processes else 1,
-            threads_per_worker=1 if processes else cores,
-            processes=processes,
-            loop=loop,
-            # Without these, status pages are served on port 8787 of every interface.
-            dashboard_address="127.0.0.1:0",
-            worker_dashboard_address="127.0.0.1:0",
-        )
-    except BaseException:
-        # There is no cluster to close yet, and Dask would wait for its workers at exit.
-        atexit.unregister(close_clusters)
-        _end_workers()
-        raise
-
-
-def _end_workers() -> None:
-    """Kill worker processes of ours: they hold nothing that is not made again."""
-    for child in multiprocessing.active_children():
-        child.kill()
-
-
-@contextmanager
-def _loop_deaf_to_ctrl_c() -> Iterator[Any]:
-    """Give a running event loop in a thread that blocks SIGINT, as its children then do.
-
-    Ctrl-C reaches every process of the terminal. Worker processes are started from this thread and
-    inherit its mask; without it each would die with a traceback before it can be stopped.
-    """
-    from distributed.utils import LoopRunner
-
-    resource_tracker.ensure_running()  # started later, it would unblock the signal again
-    runner = LoopRunner()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        runner.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    try:
-        yield runner.loop
-    finally:
-        runner.stop()
 
 
 @contextmanager
@@ -188,32 +141,87 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
     TransientError
         The scheduler or too many workers died; the same call may succeed.
     """
-    from distributed import CancelledError, KilledWorker, as_completed
-    from distributed.comm.core import CommClosedError
+    from distributed import KilledWorker, as_completed
 
     waiting = iter(units)
     threads = sum(client.nthreads().values()) or 1
-    submitted: dict[str, T] = {}
+    submitted: dict[str, tuple[T, int]] = {}
+    held: Any = None
 
-    def submit(unit: T) -> Any:
+    def submit(unit: T, lives: int = LIVES) -> Any:
+        nonlocal held
+        if held is None or held.status in _GONE:
+            # What the function holds (strips of years) goes to each worker once, not with every
+            # unit. As a task, not scattered: it is made again when all that have it are dead.
+            held = client.submit(_itself, function, pure=False)
         future = client.submit(_called, held, unit, pure=False)
-        submitted[future.key] = unit
+        submitted[future.key] = unit, lives
         return future
 
-    try:
-        # What the function holds (strips of years) goes to each worker once, not with every unit.
-        held = client.scatter(function, broadcast=True, hash=False)
+    with ExitStack() as stack, _losses_told():
         first = [submit(unit) for unit in islice(waiting, threads * IN_FLIGHT)]
         running = as_completed(first, loop=client.loop)
+        stack.enter_context(_watched(client, running))
         for future in running:
-            result = future.result()
-            unit = submitted.pop(future.key)
+            unit, lives = submitted.pop(future.key)
+            try:
+                result = future.result()
+            except KilledWorker:
+                # Dask blames every unit that a dead worker had, also those that only waited there.
+                if lives == 1:
+                    raise
+                running.add(submit(unit, lives - 1))
+                continue
             future.release()
             for following in islice(waiting, 1):
                 running.add(submit(following))
             yield unit, result
+
+
+@contextmanager
+def _losses_told() -> Iterator[None]:
+    """Say that Dask lost the work, whatever it calls that."""
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm.core import CommClosedError
+
+    try:
+        yield
     except (KilledWorker, CancelledError, CommClosedError) as exc:
         raise TransientError(f"Dask lost the work: {exc}") from exc
+
+
+@contextmanager
+def _watched(client: Any, running: Any) -> Iterator[None]:
+    """Cancel units that nobody is there to run any more; they would wait for ever."""
+    done = threading.Event()
+
+    def watch() -> None:
+        seen = time.monotonic()
+        while not done.wait(NOBODY_S / 20):
+            with suppress(OSError, RuntimeError):  # that the scheduler is gone, others notice
+                if client.nthreads():
+                    seen = time.monotonic()
+            if time.monotonic() - seen > NOBODY_S:
+                logger.error("no Dask worker for %g s: the work is given up", NOBODY_S)
+                client.cancel(list(running.futures), reason="no worker", msg="there was no worker")
+                return
+
+    watcher = threading.Thread(target=watch, name="railwatch-workers", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join(5.0)
+
+
+_GONE = {"error", "cancelled", "lost"}
+"""What a future can be that gives nothing any more."""
+
+
+def _itself(function: Callable[[T], R]) -> Callable[[T], R]:
+    """Give the function, on a worker, where the units that need it find it."""
+    return function
 
 
 def _called(function: Callable[[T], R], unit: T) -> R:

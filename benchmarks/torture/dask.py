@@ -23,17 +23,14 @@ from railwatch.work import query_for
 
 def worker_kills(folder: Path, scenes: int, every_s: float) -> Iterator[Figure]:
     """Ingest and detect on a cluster undisturbed, then while its workers are killed."""
-    from distributed import Client, LocalCluster
+    from distributed import Client
+
+    from tasks.cluster import workers_here
 
     yard = make_yard(folder / "dask", scenes)
     for name in ("distributed", "distributed.nanny", "distributed.scheduler"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", processes=True
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with workers_here(2, processes=True) as cluster, Client(cluster) as client:
         _backfill(yard, str(folder / "dask-warm"), cluster.scheduler_address)
         calm = _backfill(yard, str(folder / "dask-calm"), cluster.scheduler_address)
         stop = threading.Event()

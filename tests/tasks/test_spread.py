@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from railwatch.errors import OperatorError, SceneError, TransientError
-from tasks.spread import IN_FLIGHT, PROCESSES_FROM_S, Crew, spread
+from tasks.spread import IN_FLIGHT, LIVES, PROCESSES_FROM_S, Crew, spread
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,48 @@ def test_much_work_goes_to_processes_and_a_killed_worker_loses_nothing():
     assert done == set(range(60))
 
 
+@pytest.mark.server
+def test_units_go_on_when_all_workers_died_at_once():
+    """Nothing that they need lay on workers alone."""
+
+    def work(number: int) -> int:
+        time.sleep(0.02)
+        return number
+
+    with Crew(cores=2).hired(work_s=PROCESSES_FROM_S) as client:
+        done = []
+        for number, _ in spread(client, work, range(40)):
+            done.append(number)
+            if len(done) == 5:
+                dead = client.run(os.getpid).values()
+                for pid in dead:
+                    os.kill(pid, 9)
+        assert len(dead) == 2
+        assert not set(dead) & set(client.run(os.getpid).values())
+
+    assert sorted(done) == list(range(40))
+
+
+@pytest.mark.server
+def test_a_unit_whose_workers_die_is_handed_out_again_but_not_for_ever(tmp_path):
+    """Dask gives it up after four deaths, which may all be another's fault; after twelve, we do."""
+
+    def deadly(unit: tuple[str, int]) -> int:
+        with Path(unit[0]).open("a") as file:
+            file.write("x")
+        if Path(unit[0]).stat().st_size <= unit[1]:
+            os.kill(os.getpid(), 9)
+        return Path(unit[0]).stat().st_size
+
+    with Crew(cores=2).hired(work_s=PROCESSES_FROM_S) as client:
+        survivor = (str(tmp_path / "six"), 6)
+        assert list(spread(client, deadly, [survivor])) == [(survivor, 7)]
+        with pytest.raises(TransientError, match="Dask lost"):
+            list(spread(client, deadly, [(str(tmp_path / "always"), 10_000)]))
+
+    assert (tmp_path / "always").stat().st_size == 4 * LIVES
+
+
 def test_a_scheduler_that_is_not_there_is_named(unused_port):
     """The message names the address and the remedy."""
     address = f"tcp://127.0.0.1:{unused_port}"
@@ -117,6 +159,20 @@ def test_a_scheduler_that_dies_is_transient():
         pytest.raises(TransientError, match="Dask lost"),
     ):
         lose_the_cluster()
+
+
+@pytest.mark.server
+def test_a_cluster_without_workers_is_not_waited_for_for_ever(monkeypatch):
+    """All that it had died, say, and nobody starts others."""
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("tasks.spread.NOBODY_S", 1.0)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        Crew(cluster.scheduler_address).hired(1.0) as client,
+        pytest.raises(TransientError, match="no worker"),
+    ):
+        list(spread(client, _square, range(3)))
 
 
 def test_nothing_listens_beyond_this_machine(crew):

@@ -23,6 +23,9 @@ from railwatch.sources.archive.item import Item
 from railwatch.sources.archive.mask import MaskAt
 from railwatch.sources.archive.placing import Placing, parts_of
 
+MAX_MAP = 1e9
+"""Map units a file's transform may hold; no coordinate on Earth in metres has more than 1e8."""
+
 
 class Reading:
     """One scene being read onto the wanted tiles of a grid."""
@@ -176,6 +179,12 @@ class Reading:
                 Rejection.ASSET_UNREADABLE,
                 f"{file}: has no map coordinates, and assets.{asset} states no "
                 "proj:code and proj:transform",
+            )
+        if not all(abs(value) <= MAX_MAP for value in transform[:6]):  # nor NaN
+            raise SceneError(
+                self._item.scene.id,
+                Rejection.ASSET_UNREADABLE,
+                f"{file}: its pixels lie beyond any map, at {transform.c:g}, {transform.f:g}",
             )
         return Placing(dataset, transform, crs, self._grid)
 
