@@ -14,6 +14,7 @@ from benchmarks.speed import cluster, kernel_input
 from benchmarks.speed.contest import OURS, Contender, Contest, hold
 from benchmarks.speed.ours import kernels
 from benchmarks.speed.suite import slope
+from railwatch.detector.levelling import nuisance
 
 
 def cpu_s(run, times=5):
@@ -63,6 +64,36 @@ def test_sampling_keeps_its_lead(given):
             ndimage.map_coordinates(plane, points, order=3, prefilter=False, output=np.float32)
 
     assert cpu_s(run) * 2.5 < cpu_s(scipy)
+
+
+def test_levelling_keeps_its_lead():
+    """Measured 17 times as fast as NumPy; one sample at a time it would be four times as fast."""
+    rng = np.random.default_rng(0)
+    bands, offsets, cells = 4, 15, 2000
+    look = rng.normal(0.12, 0.01, (bands, offsets, cells))
+    values = (look + rng.normal(0.0, 0.004, look.shape)).astype(np.float32)
+    by_x, by_y = rng.normal(0.0, 0.001, (2, *look.shape))
+    track = np.zeros((offsets, cells), dtype=np.bool_)
+    track[6:9] = True
+    on, beside = np.full(cells, 0.9), 0.3
+    ridge = np.ones(3 * bands + 2)
+
+    def ours():
+        return nuisance(values, look, track, by_x, by_y, (on, beside), ridge, 0.012)
+
+    def numpy():
+        weight, answer = np.where(track, on, beside), np.eye(5)[0]
+        for _ in range(4):
+            for b in range(bands):
+                rows = np.stack(
+                    [look[b], np.ones_like(look[b]), look[b] * track, by_x[b], by_y[b]]
+                ).reshape(5, -1)
+                miss = (values[b].ravel() - answer @ rows) / 0.012
+                w = weight.ravel() / (1.0 + miss**2)
+                (rows * w) @ rows.T, (rows * w) @ values[b].ravel()
+
+    ours()
+    assert cpu_s(ours) * 7 < cpu_s(numpy)
 
 
 def test_the_chain_keeps_its_lead(given):
