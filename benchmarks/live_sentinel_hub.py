@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from railwatch.errors import RailwatchError
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, TILE_PX, Grid
 from railwatch.sources import Query
 from railwatch.sources.sentinel_hub import Account, Budget, SentinelHubSource
 
@@ -40,9 +40,9 @@ def main() -> int:
             print(f"live: {len(scenes)} scenes since {start:%Y-%m-%d}")
             if not scenes:
                 return 1
-            tiles = np.ones((1, 1), dtype=np.bool_)
-            price = source.price(scenes[-1], TILE, tiles)
-            raster = source.fetch(scenes[-1], TILE, tiles)
+            pieces = np.ones((TILE_PX // PIECE_PX,) * 2, dtype=np.bool_)
+            price = source.price(scenes[-1], TILE, pieces)
+            raster = source.fetch(scenes[-1], TILE, pieces)
             print(
                 f"live: {scenes[-1].id}: {raster.values.shape}, priced "
                 f"{price.processing_units:.4f} PU, charged {raster.spent_pu:.4f} PU"

@@ -103,9 +103,9 @@ class Job:
         with Record.open(self.store, self.area.id) as record:
             work = work_for(self.area, record, found)
 
-        def wanted(scene: Scene) -> Wanted:
-            footprint = work.footprints[scene.cube_key]
-            return footprint.grid, footprint.tiles
+        def wanted(scene: Scene) -> list[Wanted]:
+            blocks = work.footprints[scene.cube_key].blocks(len(scene.bands))
+            return [(block.grid, block.pieces) for _, block in blocks]
 
         price = forecast(self.source, work.scenes, wanted).total
         return self.outcome(len(found)).model_copy(

@@ -2,7 +2,8 @@
 
 A grid is north-up in the area's UTM zone and snapped to whole multiples of its pixel size, so that
 Sentinel-2's own pixels fall on it without resampling. It covers the sidings and a ring that
-co-registration needs; only tiles that touch either are read and stored.
+co-registration needs; only tiles that touch either are stored, and of those only the pieces that do
+are read where pixels are paid for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from railwatch.siding import SidingSet
 
 TILE_PX = 64
 """Side of a stored tile, pixels."""
+PIECE_PX = 8
+"""Side of the squares of a tile that are read or not, pixels; tiles are whole multiples of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,16 @@ def grid_for(sidings: SidingSet, gsd_m: float, ring_m: float) -> Grid:
     return Grid(sidings.utm.to_epsg() or 0, gsd_m, west, north, shape)
 
 
-def tiles_touching(grid: Grid, sidings: SidingSet, margin_m: float) -> npt.NDArray[np.bool_]:
-    """Which tiles come within `margin_m` of a siding: (tile row, tile column) bool."""
-    rows, cols = (-(-n // TILE_PX) for n in grid.shape)
+def tiles_touching(
+    grid: Grid, sidings: SidingSet, margin_m: float, side_px: int = TILE_PX
+) -> npt.NDArray[np.bool_]:
+    """Which squares of `side_px` come within `margin_m` of a siding: (row, column) bool."""
+    rows, cols = (-(-n // side_px) for n in grid.shape)
     corridor = shapely.union_all(
         [shapely.LineString(s.projected(grid.crs)).buffer(margin_m) for s in sidings]
     )
     shapely.prepare(corridor)
-    step = TILE_PX * grid.gsd_m
+    step = side_px * grid.gsd_m
     west = grid.west + np.arange(cols) * step
     north = grid.north - np.arange(rows) * step
     boxes = shapely.box(west[None, :], north[:, None] - step, west[None, :] + step, north[:, None])

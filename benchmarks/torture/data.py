@@ -167,7 +167,7 @@ def api_faults(folder: Path, scenes: int, seed: int) -> Iterator[Figure]:
 
         def fetch(scene: object) -> bool:
             try:
-                raster = source.fetch(scene, footprint.grid, footprint.tiles)  # type: ignore[arg-type]
+                raster = source.fetch(scene, footprint.grid, footprint.pieces)  # type: ignore[arg-type]
             except RailwatchError as exc:
                 print(f"         {exc}")
                 return False

@@ -83,10 +83,10 @@ def _scenes(found: Iterable[Found]) -> list[Scene]:
     return [s for s in scenes if resolution_class(s.gsd_m, s.bands) is not None]
 
 
-def _wanted(place: Area, scene: Scene) -> Wanted:
-    """Give the tiles the detector needs of a scene, as a run would fetch them."""
-    footprint = footprint_for(place.sidings, scene.gsd_m, scene.bands)
-    return footprint.grid, footprint.tiles
+def _wanted(place: Area, scene: Scene) -> list[Wanted]:
+    """Give the pieces the detector needs of a scene, as a run would fetch them."""
+    blocks = footprint_for(place.sidings, scene.gsd_m, scene.bands).blocks(len(scene.bands))
+    return [(block.grid, block.pieces) for _, block in blocks]
 
 
 def _document(

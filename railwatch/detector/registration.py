@@ -28,6 +28,8 @@ WINDOW_PX = 32
 HIGHPASS_PX = 4.0
 """Sigma of the blur that is subtracted: keeps edges, drops haze and season."""
 MIN_TIES = 6
+LEAST_USABLE = 0.02
+"""Share of the reference's land a scene must show."""
 TIE_BANDS = 2
 """Leading bands that are compared: a third adds cost, hardly a tie."""
 MAX_SHIFT_PX = 3.0
@@ -72,10 +74,9 @@ def register(bands: F32, clear: Mask, reference: Reference) -> Registration | No
     Registration or None
         None where fewer than `MIN_TIES` windows agree: the scene's place is not known.
     """
-    usable = (
-        clear & reference.outside & np.isfinite(reference.bands).all(0) & np.isfinite(bands).all(0)
-    )
-    if usable.mean() < 0.02:
+    known = reference.outside & np.isfinite(reference.bands).all(0)
+    usable = known & clear & np.isfinite(bands).all(0)
+    if usable.sum() < LEAST_USABLE * known.sum():
         return None
     both = np.concatenate([bands[:TIE_BANDS], reference.bands[:TIE_BANDS]])
     scenes, fixed = np.split(_highpass(both, usable), 2)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, TILE_PX, Grid
 
 WHOLE_VALUES = 32 << 20
 """Pixels times bands up to which a scene is fetched whole: 64 MB, 26 x 26 km of Sentinel-2."""
@@ -30,13 +30,30 @@ class Footprint:
 
     grid: Grid
     tiles: npt.NDArray[np.bool_]
-    """(tile row, tile column) bool, tiles wanted."""
+    """(tile row, tile column) bool, tiles that are stored."""
+    read: npt.NDArray[np.bool_] | None = None
+    """(piece row, piece column) bool, what is read of those tiles; None: all of them."""
 
     def __post_init__(self) -> None:
-        expected = tuple(-(-n // TILE_PX) for n in self.grid.shape)
-        if self.tiles.shape != expected or self.tiles.dtype != np.bool_:
-            got = f"{self.tiles.shape} {self.tiles.dtype}"
-            raise ValueError(f"tiles must be {expected} bool, got {got}")
+        _check("tiles", self.tiles, self.grid, TILE_PX)
+        if self.read is not None:
+            _check("read", self.read, self.grid, PIECE_PX)
+            if not np.array_equal(_tiles_of(self.read), self.tiles):
+                raise ValueError("read must touch every tile that is stored, and no other")
+
+    @classmethod
+    def of_pieces(cls, grid: Grid, pieces: npt.NDArray[np.bool_]) -> Footprint:
+        """Make the footprint that reads these pieces and stores the tiles they lie in."""
+        return cls(grid, _tiles_of(pieces), pieces)
+
+    @cached_property
+    def pieces(self) -> npt.NDArray[np.bool_]:
+        """(piece row, piece column) bool, what sources are asked for."""
+        if self.read is not None:
+            return self.read
+        rows, cols = (-(-n // PIECE_PX) for n in self.grid.shape)
+        fine = self.tiles.repeat(_PIECES, axis=0).repeat(_PIECES, axis=1)
+        return np.ascontiguousarray(fine[:rows, :cols])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Footprint) and self.digest == other.digest
@@ -80,26 +97,60 @@ class Footprint:
         )
         west = self.grid.west + left * self.grid.gsd_m
         north = self.grid.north - top * self.grid.gsd_m
-        return Footprint(replace(self.grid, west=west, north=north, shape=shape), tiles)
+        read = self.read
+        if read is not None:
+            high, wide = (-(-n // PIECE_PX) for n in shape)
+            row, col = top // PIECE_PX, left // PIECE_PX
+            read = read[row : row + high, col : col + wide]
+        return Footprint(replace(self.grid, west=west, north=north, shape=shape), tiles, read)
 
     def to_json(self) -> dict[str, Any]:
-        """Grid and tiles as JSON values."""
+        """Grid, tiles and, where not all of them is read, pieces as JSON values."""
         grid = self.grid
-        return {
+        said: dict[str, Any] = {
             "epsg": grid.epsg,
             "gsd_m": grid.gsd_m,
             "west": grid.west,
             "north": grid.north,
             "shape": list(grid.shape),
-            "tiles": base64.b64encode(np.packbits(self.tiles).tobytes()).decode(),
+            "tiles": _packed(self.tiles),
         }
+        if self.read is not None:
+            said["pieces"] = _packed(self.read)
+        return said
 
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Footprint:
         """Read back what `to_json` gave."""
         rows, cols = said["shape"]
         grid = Grid(said["epsg"], said["gsd_m"], said["west"], said["north"], (rows, cols))
-        shape = (-(-rows // TILE_PX), -(-cols // TILE_PX))
-        bits = np.frombuffer(base64.b64decode(said["tiles"]), dtype=np.uint8)
-        tiles = np.unpackbits(bits, count=shape[0] * shape[1]).astype(np.bool_).reshape(shape)
-        return cls(grid, tiles)
+        pieces = _unpacked(said["pieces"], grid, PIECE_PX) if "pieces" in said else None
+        return cls(grid, _unpacked(said["tiles"], grid, TILE_PX), pieces)
+
+
+_PIECES = TILE_PX // PIECE_PX
+"""Pieces along a side of a tile."""
+
+
+def _tiles_of(pieces: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which tiles hold one of the pieces."""
+    down = np.logical_or.reduceat(pieces, np.arange(0, len(pieces), _PIECES), axis=0)
+    across = np.arange(0, pieces.shape[1], _PIECES)
+    return np.asarray(np.logical_or.reduceat(down, across, axis=1), dtype=np.bool_)
+
+
+def _check(name: str, squares: npt.NDArray[np.bool_], grid: Grid, side_px: int) -> None:
+    expected = tuple(-(-n // side_px) for n in grid.shape)
+    if squares.shape != expected or squares.dtype != np.bool_:
+        got = f"{squares.shape} {squares.dtype}"
+        raise ValueError(f"{name} must be {expected} bool, got {got}")
+
+
+def _packed(squares: npt.NDArray[np.bool_]) -> str:
+    return base64.b64encode(np.packbits(squares).tobytes()).decode()
+
+
+def _unpacked(said: str, grid: Grid, side_px: int) -> npt.NDArray[np.bool_]:
+    rows, cols = (-(-n // side_px) for n in grid.shape)
+    bits = np.frombuffer(base64.b64decode(said), dtype=np.uint8)
+    return np.unpackbits(bits, count=rows * cols).astype(np.bool_).reshape(rows, cols)

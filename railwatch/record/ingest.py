@@ -336,7 +336,7 @@ def _block(
 ) -> tuple[SceneRaster, SceneError | None]:
     """Fetch a block and hold the source to its word; one that the scene does not reach is empty."""
     try:
-        raster = source.fetch(scene, block.grid, block.tiles)
+        raster = source.fetch(scene, block.grid, block.pieces)
     except SceneError as exc:
         if exc.reason not in (Rejection.NODATA, Rejection.OUTSIDE_AREA):
             raise

@@ -84,14 +84,15 @@ class SceneSource(Protocol):
         """
         ...
 
-    def price(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> Price:
+    def price(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> Price:
         """Say what `fetch` with the same arguments would cost, exactly and without spending."""
         ...
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
-        """Read the scene's pixels in `tiles` ((tile row, tile column) bool) onto `grid`.
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Read the scene's pixels in `pieces` onto `grid`.
 
-        Pixels outside the wanted tiles are `NODATA`. Fetching twice gives equal bytes.
+        `pieces` is (piece row, piece column) bool, squares of `railwatch.grid.PIECE_PX` pixels.
+        Pixels outside the wanted ones are `NODATA`. Fetching twice gives equal bytes.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from railwatch.scene import Scene
 from railwatch.sources import Price, SceneSource
 
 Wanted = tuple[Grid, npt.NDArray[np.bool_]]
-"""Grid and tiles of it, (tile row, tile column) bool."""
+"""Grid and pieces of it, (piece row, piece column) bool: what one call of `fetch` is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Forecast:
 
 
 def forecast(
-    source: SceneSource, scenes: Iterable[Scene], wanted: Callable[[Scene], Wanted]
+    source: SceneSource, scenes: Iterable[Scene], wanted: Callable[[Scene], Iterable[Wanted]]
 ) -> Forecast:
     """Price scenes one by one and sum them up.
 
@@ -88,11 +88,11 @@ def forecast(
     scenes
         Ordered by time.
     wanted
-        Grid and tiles a scene would be fetched onto.
+        Grids and pieces a scene would be fetched onto, as `Footprint.blocks` cuts them.
     """
     by_collection: dict[str, list[tuple[Scene, Price]]] = {}
     for scene in scenes:
-        price = source.price(scene, *wanted(scene))
+        price = _sum([source.price(scene, *block) for block in wanted(scene)])
         by_collection.setdefault(scene.collection, []).append((scene, price))
     scene_count: Counter[str] = Counter()
     request_count: Counter[str] = Counter()
@@ -107,6 +107,15 @@ def forecast(
         for month in sorted(scene_count)
     )
     return Forecast(tuple(_line(*pair) for pair in sorted(by_collection.items())), months)
+
+
+def _sum(prices: list[Price]) -> Price:
+    """Add up what the blocks of a scene cost."""
+    return Price(
+        sum(one.requests for one in prices),
+        math.fsum(one.processing_units for one in prices),
+        sum(one.bytes for one in prices),
+    )
 
 
 def _line(collection: str, priced: list[tuple[Scene, Price]]) -> Line:

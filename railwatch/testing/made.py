@@ -1,6 +1,6 @@
 """Scenes, footprints and pixels made up on the spot, for tests that need no real look of them.
 
-Pixels are noise that depends on the scene's day and the tiles wanted, and on nothing else, so the
+Pixels are noise that depends on the scene's day and the pieces wanted, and on nothing else, so the
 same scene fetched twice gives equal bytes. `railwatch.testing.scenery` renders scenes that look
 like something.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from railwatch.errors import RailwatchError
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, TILE_PX, Grid
 from railwatch.record import Footprint
 from railwatch.scene import NODATA, MaskClass, Scene, SceneRaster
 
@@ -46,11 +46,11 @@ def made_footprint(rows: int = 2, cols: int = 2, *, unwanted: int | None = -1) -
 def made_raster(
     seed: int, footprint: Footprint, bands: tuple[str, ...] = ("red", "nir")
 ) -> SceneRaster:
-    """Return noise in the wanted tiles and no data elsewhere."""
+    """Return noise in the wanted pieces and no data elsewhere."""
     rng = np.random.default_rng(seed)
     rows, cols = footprint.grid.shape
-    tile = np.ones((TILE_PX, TILE_PX), dtype=np.bool_)
-    wanted = np.kron(footprint.tiles, tile)[:rows, :cols]
+    piece = np.ones((PIECE_PX, PIECE_PX), dtype=np.bool_)
+    wanted = np.kron(footprint.pieces, piece)[:rows, :cols]
     noise = rng.integers(0, 4000, (len(bands), rows, cols), dtype=np.uint16)
     classes = rng.integers(0, 3, (rows, cols), dtype=np.uint8)
     return SceneRaster(
@@ -68,12 +68,12 @@ class MadeSource:
         self.fetched: list[str] = []
         """Ids asked for, in order."""
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
         """Return the noise of the scene's day."""
         self.fetched.append(scene.id)
         if scene.id in self.broken:
             raise self.broken[scene.id]
-        return made_raster(seed_of(scene), Footprint(grid, tiles), scene.bands)
+        return made_raster(seed_of(scene), Footprint.of_pieces(grid, pieces), scene.bands)
 
 
 def seed_of(scene: Scene) -> int:

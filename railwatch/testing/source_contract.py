@@ -4,7 +4,7 @@ Subclass `SourceContract` in a test module and give four fixtures:
 
     source      a fresh source that holds at least two scenes
     query       a `Query` that finds them
-    footprint   grid and tiles, some of them unwanted, that every scene reaches
+    footprint   grid and pieces, some of them unwanted, that every scene reaches
     elsewhere   a box of the earth where the source holds nothing
 """
 
@@ -16,12 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from railwatch.grid import TILE_PX
+from railwatch.grid import PIECE_PX
 from railwatch.record import Footprint
 from railwatch.scene import NODATA, MaskClass, Rejection, Scene
 from railwatch.sources import Query, SceneSource
 
 Box = tuple[float, float, float, float]
+
+EVERY = 29
+"""Of the wanted pieces, every how manyth is fetched alone: each costs a request."""
 
 
 class SourceContract:
@@ -61,15 +64,15 @@ class SourceContract:
         """A box far away gives no scene."""
         assert self._scenes(source, replace(query, bbox=elsewhere)) == []
 
-    def test_pixels_lie_on_the_grid_in_the_wanted_tiles(
+    def test_pixels_lie_on_the_grid_in_the_wanted_pieces(
         self, source: SceneSource, query: Query, footprint: Footprint
     ) -> None:
-        """Bands are the scene's, the shape is the grid's, and unwanted tiles hold nothing."""
+        """Bands are the scene's, the shape is the grid's, and unwanted pieces hold nothing."""
         scene = self._scenes(source, query)[0]
-        raster = source.fetch(scene, footprint.grid, footprint.tiles)
-        tile = np.ones((TILE_PX, TILE_PX), dtype=np.bool_)
+        raster = source.fetch(scene, footprint.grid, footprint.pieces)
+        piece = np.ones((PIECE_PX, PIECE_PX), dtype=np.bool_)
         rows, cols = footprint.grid.shape
-        unwanted = np.kron(~footprint.tiles, tile)[:rows, :cols]
+        unwanted = np.kron(~footprint.pieces, piece)[:rows, :cols]
 
         assert raster.bands == scene.bands
         assert raster.values.shape == (len(scene.bands), rows, cols)
@@ -84,24 +87,25 @@ class SourceContract:
     ) -> None:
         """Also when the second one runs in a worker that got source and scene by pickle."""
         scene = self._scenes(source, query)[0]
-        one = source.fetch(scene, footprint.grid, footprint.tiles)
+        one = source.fetch(scene, footprint.grid, footprint.pieces)
         far_source, far_scene = pickle.loads(pickle.dumps((source, scene)))  # noqa: S301  our own
-        two = far_source.fetch(far_scene, footprint.grid, footprint.tiles)
+        two = far_source.fetch(far_scene, footprint.grid, footprint.pieces)
 
         np.testing.assert_array_equal(one.values, two.values)
         np.testing.assert_array_equal(one.mask, two.mask)
 
-    def test_a_tile_is_the_same_whatever_else_is_wanted(
+    def test_a_piece_is_the_same_whatever_else_is_wanted(
         self, source: SceneSource, query: Query, footprint: Footprint
     ) -> None:
-        """Fetching one tile alone gives the pixels it has among the others."""
+        """Fetching one piece alone gives the pixels it has among the others."""
         scene = self._scenes(source, query)[0]
-        whole = source.fetch(scene, footprint.grid, footprint.tiles)
-        for row, col in np.argwhere(footprint.tiles).tolist():
-            part = np.s_[row * TILE_PX : (row + 1) * TILE_PX, col * TILE_PX : (col + 1) * TILE_PX]
+        whole = source.fetch(scene, footprint.grid, footprint.pieces)
+        for row, col in np.argwhere(footprint.pieces)[::EVERY].tolist():
+            rows, cols = (slice(n * PIECE_PX, (n + 1) * PIECE_PX) for n in (row, col))
+            part = rows, cols
             if (whole.values[(..., *part)] == NODATA).all():
                 continue
-            alone = np.zeros_like(footprint.tiles)
+            alone = np.zeros_like(footprint.pieces)
             alone[row, col] = True
             raster = source.fetch(scene, footprint.grid, alone)
 
@@ -113,10 +117,10 @@ class SourceContract:
     ) -> None:
         """Asking twice says the same, and fetching then spends exactly that."""
         scene = self._scenes(source, query)[0]
-        price = source.price(scene, footprint.grid, footprint.tiles)
+        price = source.price(scene, footprint.grid, footprint.pieces)
 
-        assert source.price(scene, footprint.grid, footprint.tiles) == price
-        raster = source.fetch(scene, footprint.grid, footprint.tiles)
+        assert source.price(scene, footprint.grid, footprint.pieces) == price
+        raster = source.fetch(scene, footprint.grid, footprint.pieces)
         assert raster.spent_pu == price.processing_units
 
     @staticmethod

@@ -83,9 +83,9 @@ def warm(source: ArchiveSource, scene: Scene, footprint: Footprint) -> None:
 
     Peers import GDAL before the watch starts, too.
     """
-    tiles = np.zeros_like(footprint.tiles)
-    tiles[np.unravel_index(int(np.argmax(footprint.tiles)), tiles.shape)] = True
-    source.fetch(scene, footprint.grid, tiles)
+    pieces = np.zeros_like(footprint.pieces)
+    pieces[np.unravel_index(int(np.argmax(footprint.pieces)), pieces.shape)] = True
+    source.fetch(scene, footprint.grid, pieces)
 
 
 def _side(archive: Path) -> int:

@@ -24,7 +24,7 @@ def main() -> None:
     warm(source, scene, Footprint(block.grid, block.tiles))
     with Stopwatch() as watch:
         for corner, block in footprint.blocks(len(scene.bands)):
-            raster = source.fetch(scene, block.grid, block.tiles)
+            raster = source.fetch(scene, block.grid, block.pieces)
             chunks, _ = imagery.encoded(("cube", 0), raster, block.tiles, corner)
             tiles += int(block.tiles.sum())
             size += sum(map(len, chunks.values()))

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SceneJob:
-    """Read one scene onto the wanted tiles of a grid.
+    """Read one scene onto the wanted pieces of a grid.
 
     Gives (band, y, x) uint16 as the cube stores them, and (y, x) uint8, a `MaskClass` each.
     """
 
     item: Item
     grid: Grid
-    tiles: npt.NDArray[np.bool_]
+    pieces: npt.NDArray[np.bool_]
 
     @property
     def scene_id(self) -> str:
@@ -49,7 +49,7 @@ class SceneJob:
 
         values = desk.array((len(self.item.bands), *self.grid.shape), np.uint16, int(NODATA))
         mask = desk.array(self.grid.shape, np.uint8, 0)
-        reading = Reading(desk.files, self.item, self.grid, self.tiles)
+        reading = Reading(desk.files, self.item, self.grid, self.pieces)
         reading.values(values)
         reading.mask(values, mask)
         return {}

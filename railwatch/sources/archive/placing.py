@@ -1,4 +1,4 @@
-"""Placing: a file's planes onto an area's grid, in windows that hold the wanted tiles.
+"""Placing: a file's planes onto an area's grid, in windows that hold the wanted pieces.
 
 A file whose pixels coincide with the grid's is copied verbatim. Any other (coarser bands, another
 CRS, rotated or south-up) is resampled once: images by cubic convolution where the file is as fine
@@ -23,7 +23,7 @@ from rasterio.errors import CRSError
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, TILE_PX, Grid
 from railwatch.sources.archive.tiff import side_m
 
 ALIGNED_PX = 0.01
@@ -49,11 +49,15 @@ class Part:
         return self.rows.stop - self.rows.start, self.cols.stop - self.cols.start
 
 
-def parts_of(tiles: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Iterator[Part]:
-    """Cut the wanted tiles into few rectangles: whole bands where most tiles are wanted, else runs.
+def parts_of(pieces: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Iterator[Part]:
+    """Cut the tiles the wanted pieces lie in into few rectangles.
 
-    Unwanted tiles inside a rectangle are read with it; who asked blanks them.
+    Whole bands where most tiles are wanted, else runs: files hold squares larger than pieces, and
+    reading costs by those. What is unwanted in a rectangle is read with it; who asked blanks it.
     """
+    side = TILE_PX // PIECE_PX
+    down = np.logical_or.reduceat(pieces, np.arange(0, len(pieces), side), axis=0)
+    tiles = np.logical_or.reduceat(down, np.arange(0, pieces.shape[1], side), axis=1)
     for first in range(0, len(tiles), BAND_TILES):
         band = tiles[first : first + BAND_TILES]
         rows = np.flatnonzero(band.any(axis=1)).tolist()

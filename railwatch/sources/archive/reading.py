@@ -13,7 +13,7 @@ from rasterio.errors import CRSError
 
 from railwatch.decoder import Files
 from railwatch.errors import SceneError
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, Grid
 from railwatch.scene import NODATA, MaskClass, Rejection
 from railwatch.sources.archive import band as bands
 from railwatch.sources.archive import mask as masks
@@ -28,14 +28,14 @@ MAX_MAP = 1e9
 
 
 class Reading:
-    """One scene being read onto the wanted tiles of a grid."""
+    """One scene being read onto the wanted pieces of a grid."""
 
-    def __init__(self, files: Files, item: Item, grid: Grid, tiles: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, files: Files, item: Item, grid: Grid, pieces: npt.NDArray[np.bool_]) -> None:
         self._files = files
         self._item = item
         self._grid = grid
-        self._tiles = tiles
-        self._parts = list(parts_of(tiles, grid.shape))
+        self._pieces = pieces
+        self._parts = list(parts_of(pieces, grid.shape))
         self._reached = False
         self._says_missing = False
 
@@ -189,9 +189,15 @@ class Reading:
         return Placing(dataset, transform, crs, self._grid)
 
     def _blank_unwanted(self, out: npt.NDArray[Any], fill: int) -> None:
-        for row, col in np.argwhere(~self._tiles).tolist():
-            rows = slice(row * TILE_PX, (row + 1) * TILE_PX)
-            out[..., rows, col * TILE_PX : (col + 1) * TILE_PX] = fill
+        """Blank what was read with the wanted pieces; nothing else was touched."""
+        for part in self._parts:
+            rows = slice(part.rows.start // PIECE_PX, -(-part.rows.stop // PIECE_PX))
+            cols = slice(part.cols.start // PIECE_PX, -(-part.cols.stop // PIECE_PX))
+            unwanted = ~self._pieces[rows, cols]
+            if unwanted.any():
+                fine = unwanted.repeat(PIECE_PX, axis=0).repeat(PIECE_PX, axis=1)
+                there = out[..., part.rows, part.cols]
+                there[..., fine[: part.shape[0], : part.shape[1]]] = fill
 
 
 def _shifts(

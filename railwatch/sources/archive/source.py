@@ -77,20 +77,20 @@ class ArchiveSource:
         for scene in kept:
             yield Found(scene.id, scene)
 
-    def price(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> Price:
+    def price(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> Price:
         """Say what reading costs: nothing, the archive is one's own."""
-        del scene, grid, tiles
+        del scene, grid, pieces
         return Price()
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
-        """Read the scene's pixels in `tiles` onto `grid`; see `placing` for how.
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Read the scene's pixels in `pieces` onto `grid`; see `placing` for how.
 
         Raises
         ------
         SceneError
-            A file is missing, damaged or does not reach the tiles, or holds no data there.
+            A file is missing, damaged or does not reach the pieces, or holds no data there.
         """
-        job = SceneJob(self._item(scene), grid, tiles)
+        job = SceneJob(self._item(scene), grid, pieces)
         values, mask = decoded(job, scene.id, files=self._store).arrays
         return SceneRaster(scene.bands, values, mask)
 

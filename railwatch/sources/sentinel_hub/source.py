@@ -20,7 +20,8 @@ import numpy.typing as npt
 import shapely
 
 from railwatch.errors import QuotaError, SceneError, SourceError
-from railwatch.grid import TILE_PX, Grid
+from railwatch.grid import PIECE_PX, Grid
+from railwatch.rectangle import Rectangle, cheapest_cover
 from railwatch.scene import NODATA, MaskClass, Rejection, Scene, SceneRaster
 from railwatch.siding import SidingSet
 from railwatch.sources import Found, Price, Query, SceneSource
@@ -36,7 +37,6 @@ from railwatch.sources.sentinel_hub.listing import period_of, scenes_of, selecti
 from railwatch.sources.sentinel_hub.mask import mask_of
 from railwatch.sources.sentinel_hub.patience import Pace, Patience
 from railwatch.sources.sentinel_hub.price import Budget, processing_units, response_bytes
-from railwatch.sources.sentinel_hub.rectangle import Rectangle, cheapest_cover
 from railwatch.sources.sentinel_hub.spool import Paid, Spool, request_digest
 from railwatch.sources.sentinel_hub.transport import Bounds, Reply, Transport
 
@@ -126,10 +126,10 @@ class SentinelHubSource:
         found.sort(key=lambda f: (f.scene.acquired if f.scene else earliest, f.item_id))
         return iter(found)
 
-    def price(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> Price:
+    def price(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> Price:
         """Say what `fetch` would cost if nothing of it is in the spool."""
         collection = collection_of(scene.collection, self.own)
-        cover = self._cover(collection, grid, tiles)
+        cover = self._cover(collection, grid, pieces)
         sizes = [(r.columns, r.rows) for r in cover]
         return Price(
             requests=len(cover),
@@ -137,13 +137,13 @@ class SentinelHubSource:
             bytes=sum(response_bytes(collection, *size) for size in sizes),
         )
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
-        """Read the scene's pixels in `tiles` onto `grid`.
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
+        """Read the scene's pixels in `pieces` onto `grid`.
 
         Raises
         ------
         SceneError
-            The service cannot render it, or shows nothing of the wanted tiles.
+            The service cannot render it, or shows nothing of the wanted pieces.
         TransientError
             The same call may succeed later.
         QuotaError
@@ -156,19 +156,19 @@ class SentinelHubSource:
         values = np.full((len(bands), *grid.shape), NODATA, dtype=np.uint16)
         mask = np.full(grid.shape, MaskClass.NODATA, dtype=np.uint8)
         spent_pu = 0.0
-        for rectangle in self._cover(collection, grid, tiles):
+        for rectangle in self._cover(collection, grid, pieces):
             planes, pu = self._rectangle(scene, collection, grid, rectangle)
             spent_pu += pu
             measured = planes[len(bands)] != 0
             values[:, *rectangle.window] = np.where(measured, planes[: len(bands)], NODATA)
             layers = dict(zip(collection.quality, planes[len(bands) + 1 :], strict=True))
             mask[rectangle.window] = mask_of(measured, layers)
-        wanted = np.kron(tiles, np.ones((TILE_PX, TILE_PX), dtype=np.bool_))
+        wanted = np.kron(pieces, np.ones((PIECE_PX, PIECE_PX), dtype=np.bool_))
         unwanted = ~wanted[: grid.shape[0], : grid.shape[1]]
         values[:, unwanted] = NODATA
         mask[unwanted] = MaskClass.NODATA
         if (mask == MaskClass.NODATA).all():
-            detail = "the service shows no measured pixel in the wanted tiles"
+            detail = "the service shows no measured pixel in the wanted pieces"
             raise SceneError(scene.id, Rejection.NODATA, detail)
         return SceneRaster(bands, values, mask, spent_pu)
 
@@ -227,14 +227,14 @@ class SentinelHubSource:
         return planes, spent_pu
 
     def _cover(
-        self, collection: Collection, grid: Grid, tiles: npt.NDArray[np.bool_]
+        self, collection: Collection, grid: Grid, pieces: npt.NDArray[np.bool_]
     ) -> tuple[Rectangle, ...]:
-        """Cut the wanted tiles into requests; the same tiles are cut once."""
-        key = (collection.id, grid, tiles.tobytes())
+        """Cut the wanted pieces into requests; the same ones are cut once."""
+        key = (collection.id, grid, pieces.tobytes())
         cover = self._covers.get(key)
         if cover is None:
             cover = cheapest_cover(
-                grid, tiles, lambda width, height: processing_units(collection, width, height)
+                grid, pieces, lambda width, height: processing_units(collection, width, height)
             )
             self._covers[key] = cover
         return cover

@@ -146,7 +146,7 @@ def test_a_backfill_that_costs_more_than_the_budget_is_not_begun(tmp_path, monke
         found = [f.scene for f in source.search(query_for(yard.area, None, None)) if f.scene]
         footprint = footprint_for(yard.area.sidings, found[0].gsd_m, found[0].bands)
         with pytest.raises(QuotaError, match="would exceed"):
-            source.fetch(found[0], footprint.grid, footprint.tiles)
+            source.fetch(found[0], footprint.grid, footprint.pieces)
 
         assert len(found) == 2
         assert hub.ledger.spent_pu == 0

@@ -180,7 +180,7 @@ def test_pixels_are_those_that_gdal_gives(tmp_path):
     from railwatch.detector.window import footprint_for
 
     footprint = footprint_for(yard.area.sidings, 10.0, found.scene.bands)
-    raster = source.fetch(found.scene, footprint.grid, footprint.tiles)
+    raster = source.fetch(found.scene, footprint.grid, footprint.pieces)
 
     grid = footprint.grid
     with rasterio.open(yard.archive / "look0.tif") as file:

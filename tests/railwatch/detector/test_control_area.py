@@ -41,7 +41,7 @@ def record(tmp_path_factory):
         assert found.scene is not None
         print_of = footprint_for(area.sidings, found.scene.gsd_m, found.scene.bands)
         try:
-            raster = source.fetch(found.scene, print_of.grid, print_of.tiles)
+            raster = source.fetch(found.scene, print_of.grid, print_of.pieces)
         except SceneError as exc:
             batch.append(Found(found.item_id, None, exc.reason, exc.detail))
         else:

@@ -11,14 +11,15 @@ from railwatch.sources import Price
 from railwatch.sources.forecast import Quota, forecast
 
 GRID = Grid(32652, 10.0, 0.0, 0.0, (64, 64))
+BLOCK = GRID, np.ones((4, 4), dtype=np.bool_)
 
 
 class Priced:
     """A source that asks 2 PU and 3 requests for optical scenes, 1 PU and 1 for radar."""
 
-    def price(self, scene, grid, tiles):
+    def price(self, scene, grid, pieces):
         assert grid is GRID
-        assert tiles.all()
+        assert pieces.all()
         return Price(3, 2.0, 100) if scene.collection == "optical" else Price(1, 1.0, 10)
 
 
@@ -32,7 +33,7 @@ def test_sums_by_collection_and_month():
     planned = forecast(
         Priced(),
         [*(scene(day) for day in range(40)), scene(3, "radar")],
-        lambda _: (GRID, np.ones((1, 1), dtype=np.bool_)),
+        lambda _: [BLOCK],
     )
     optical, radar = planned.lines
 
@@ -53,15 +54,22 @@ def test_the_scarcer_quota_decides(quota, months):
     planned = forecast(
         Priced(),
         [scene(day) for day in range(40)],
-        lambda _: (GRID, np.ones((1, 1), dtype=np.bool_)),
+        lambda _: [BLOCK],
     )
 
     assert planned.months_of_quota(quota) == months
 
 
+def test_a_large_scene_costs_what_its_blocks_cost():
+    """Ingest asks for one block after the other: three blocks are three prices."""
+    planned = forecast(Priced(), [scene(0), scene(0, "radar")], lambda _: [BLOCK] * 3)
+
+    assert planned.total == Price(12, 9.0, 330)
+
+
 def test_nothing_to_fetch_costs_nothing():
     """No scenes, no lines, no months."""
-    planned = forecast(Priced(), [], lambda _: (GRID, np.ones((1, 1), dtype=np.bool_)))
+    planned = forecast(Priced(), [], lambda _: [BLOCK])
 
     assert planned.total == Price()
     assert planned.months_of_quota(Quota(1, 1)) == 0

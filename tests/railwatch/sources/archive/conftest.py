@@ -116,7 +116,7 @@ class MadeArchive:
         source = ArchiveSource(str(self.path))
         found = {f.item_id: f for f in source.search(Query(BBOX))}
         assert found[name].scene is not None, found[name].detail
-        return source.fetch(found[name].scene, footprint.grid, footprint.tiles)
+        return source.fetch(found[name].scene, footprint.grid, footprint.pieces)
 
     def rejection(self, name="one"):
         """Reason and sentence of the one item that is no scene."""

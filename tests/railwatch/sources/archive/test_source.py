@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from railwatch.errors import SceneError, SourceError
-from railwatch.grid import grid_for, tiles_touching
+from railwatch.grid import PIECE_PX, grid_for, tiles_touching
 from railwatch.record import Footprint
 from railwatch.scene import Rejection
 from railwatch.siding import Siding, SidingSet
@@ -54,13 +54,13 @@ def test_ten_months_of_real_sentinel_2_are_read_and_two_are_empty():
     source = ArchiveSource(str(SHARED / "data/sentinel2-belgium"))
     line = Siding("a", ((5.3200, 50.6300), (5.3300, 50.6360)))
     grid = grid_for(SidingSet((line,)), 10.0, 200.0)
-    tiles = tiles_touching(grid, SidingSet((line,)), 100.0)
+    pieces = tiles_touching(grid, SidingSet((line,)), 100.0, PIECE_PX)
     found = list(source.search(Query((5.31, 50.62, 5.34, 50.64))))
     read, empty = {}, {}
     for one in found:
         assert one.scene is not None
         try:
-            read[one.item_id] = source.fetch(one.scene, grid, tiles)
+            read[one.item_id] = source.fetch(one.scene, grid, pieces)
         except SceneError as exc:
             empty[one.item_id] = exc
 
@@ -267,11 +267,11 @@ def test_an_archive_in_a_bucket_gives_what_it_gives_on_disk(archive, bucket_url,
 
     assert [scene.id for scene in found] == ["a", "b"]
     for scene in found:
-        got = pickle.loads(pickle.dumps(source)).fetch(scene, grid, wanted.tiles)
+        got = pickle.loads(pickle.dumps(source)).fetch(scene, grid, wanted.pieces)
         np.testing.assert_array_equal(got.values, archive.fetch(scene.id, wanted).values)
     bucket.put("a/red.tif", bucket.get("a/red.tif")[:2000])
     with pytest.raises(SceneError, match=r"asset_unreadable: a/red\.tif"):
-        ArchiveSource(bucket_url).fetch(found[0], grid, wanted.tiles)
+        ArchiveSource(bucket_url).fetch(found[0], grid, wanted.pieces)
     bucket.delete("b/red.tif")
     with pytest.raises(SceneError, match=r"asset_missing: b/b\.json: assets\.red\.href"):
-        ArchiveSource(bucket_url).fetch(found[1], grid, wanted.tiles)
+        ArchiveSource(bucket_url).fetch(found[1], grid, wanted.pieces)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from railwatch.grid import PIECE_PX
 from railwatch.scene import Scene
 from railwatch.sources import Query
 from railwatch.sources.sentinel_hub import (
@@ -69,9 +70,9 @@ def hub(sample: tuple[Path, tuple[Sample, ...]]) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def every_tile() -> Any:
-    """All tiles of the sample's grid."""
-    return np.ones((GRID.shape[0] // 64, GRID.shape[1] // 64), dtype=np.bool_)
+def every_piece() -> Any:
+    """All pieces of the sample's grid."""
+    return np.ones((GRID.shape[0] // PIECE_PX, GRID.shape[1] // PIECE_PX), dtype=np.bool_)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from railwatch.grid import PIECE_PX
 from railwatch.record import Footprint
 from railwatch.sources import Query
 from railwatch.sources.archive import ArchiveSource
@@ -30,16 +31,16 @@ class TestSentinelHubKeepsTheContract(SourceContract):
 
     @pytest.fixture
     def footprint(self) -> Footprint:
-        tiles = np.ones((3, 4), dtype=np.bool_)
-        tiles[1, 1] = tiles[2, :2] = False
-        return Footprint(GRID, tiles)
+        pieces = np.ones(tuple(n // PIECE_PX for n in GRID.shape), dtype=np.bool_)
+        pieces[8:15, 8:18] = pieces[17:, :16] = False
+        return Footprint.of_pieces(GRID, pieces)
 
     @pytest.fixture
     def elsewhere(self) -> tuple[float, float, float, float]:
         return (5.0, 50.0, 5.1, 50.1)
 
 
-def test_equal_to_the_archive_it_serves(hub, connected, sample, every_tile):
+def test_equal_to_the_archive_it_serves(hub, connected, sample, every_piece):
     """Where grids align, pixels and masks are those of the archive source, bit for bit."""
     archive, served = ArchiveSource(str(sample[0])), connected(hub)
     pairs = list(zip(archive.search(WHERE), served.search(WHERE), strict=True))
@@ -48,7 +49,7 @@ def test_equal_to_the_archive_it_serves(hub, connected, sample, every_tile):
     for kept, paid in pairs:
         assert (kept.scene.id, kept.scene.acquired) == (paid.scene.id, paid.scene.acquired)
         assert kept.scene.bands == paid.scene.bands
-        one = archive.fetch(kept.scene, GRID, every_tile)
-        two = served.fetch(paid.scene, GRID, every_tile)
+        one = archive.fetch(kept.scene, GRID, every_piece)
+        two = served.fetch(paid.scene, GRID, every_piece)
         np.testing.assert_array_equal(one.mask, two.mask)
         np.testing.assert_array_equal(one.values, two.values)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from railwatch.errors import QuotaError, RailwatchError, SceneError, SourceError, TransientError
-from railwatch.grid import TILE_PX
+from railwatch.grid import PIECE_PX
 from railwatch.scene import NODATA, MaskClass, Rejection, Scene
 from railwatch.sources import Query
 from railwatch.sources.sentinel_hub import (
@@ -100,12 +100,12 @@ def test_cloudy_scenes_can_be_left_out(hub, connected):
     assert len(scenes(connected(hub, most_cloud=10.0))) == 2
 
 
-def test_pixels_and_mask_are_the_archives(hub, connected, sample, every_tile):
+def test_pixels_and_mask_are_the_archives(hub, connected, sample, every_piece):
     """On the archive's own grid every band comes through unchanged, and classes become a mask."""
     source = connected(hub)
     for scene in scenes(source):
         one = stored(sample, scene)
-        raster = source.fetch(scene, GRID, every_tile)
+        raster = source.fetch(scene, GRID, every_piece)
         expected = one.values()
         classes = one.classification()
 
@@ -117,48 +117,49 @@ def test_pixels_and_mask_are_the_archives(hub, connected, sample, every_tile):
         np.testing.assert_array_equal(raster.mask == MaskClass.SNOW, classes == 11)
 
 
-def test_radar_is_amplitude_again(hub, connected, sample, every_tile):
+def test_radar_is_amplitude_again(hub, connected, sample, every_piece):
     """Power travels, its square root times 10 000 is stored: the archive's own numbers."""
     source = connected(hub)
     scene = scenes(source, replace(WHERE, collections=("sentinel-1-grd",)))[0]
-    raster = source.fetch(scene, GRID, every_tile)
+    raster = source.fetch(scene, GRID, every_piece)
     expected = stored(sample, scene).values()
 
     assert scene.orbit == "desc-R" + f"{(51_900 - 73) % 175 + 1:03d}"
     np.testing.assert_array_equal(raster.values, expected)
 
 
-def test_only_wanted_tiles_are_asked_for_and_given(hub, connected, every_tile):
+def test_only_wanted_pieces_are_asked_for_and_given(hub, connected, every_piece):
     """Two far corners are two requests; what lies between is no data and costs nothing."""
     source = connected(hub)
-    tiles = np.zeros_like(every_tile)
-    tiles[0, 0] = tiles[2, 3] = True
-    raster = source.fetch(scenes(source)[0], GRID, tiles)
-    wanted = np.kron(tiles, np.ones((TILE_PX, TILE_PX), dtype=bool))
-    price = source.price(scenes(source)[0], GRID, tiles)
+    pieces = np.zeros_like(every_piece)
+    side = 64 // PIECE_PX
+    pieces[:side, :side] = pieces[-side:, -side:] = True
+    raster = source.fetch(scenes(source)[0], GRID, pieces)
+    wanted = np.kron(pieces, np.ones((PIECE_PX, PIECE_PX), dtype=bool))
+    price = source.price(scenes(source)[0], GRID, pieces)
 
     assert price.requests == 2
-    assert price.processing_units == pytest.approx(2 * TILE_PX**2 / 512**2 * 7 / 3)
+    assert price.processing_units == pytest.approx(2 * 64**2 / 512**2 * 7 / 3)
     assert (raster.values[:, ~wanted] == NODATA).all()
     assert (raster.mask[~wanted] == MaskClass.NODATA).all()
-    assert (raster.values[:, wanted] != NODATA).sum() == 5 * (2 * TILE_PX**2 - 15)
+    assert (raster.values[:, wanted] != NODATA).sum() == 5 * (2 * 64**2 - 15)
 
 
 @pytest.mark.parametrize("collection", ["sentinel-2-l2a", "sentinel-1-grd"])
-def test_price_is_what_is_charged(hub, connected, every_tile, collection):
+def test_price_is_what_is_charged(hub, connected, every_piece, collection):
     """To the last digit, before sending, against the emulator's own reckoning."""
     source = connected(hub)
     scene = scenes(source, replace(WHERE, collections=(collection,)))[0]
-    for tiles in (every_tile, np.eye(3, 4, dtype=bool)):
+    for pieces in (every_piece, np.eye(*every_piece.shape, dtype=bool)):
         before = hub.ledger.spent_pu
-        price = source.price(scene, GRID, tiles)
-        raster = source.fetch(scene, GRID, tiles)
+        price = source.price(scene, GRID, pieces)
+        raster = source.fetch(scene, GRID, pieces)
 
         assert raster.spent_pu == price.processing_units
         assert hub.ledger.spent_pu - before == pytest.approx(price.processing_units, rel=1e-12)
 
 
-def test_every_request_body_fits_the_schema(hub, connected, every_tile, monkeypatch):
+def test_every_request_body_fits_the_schema(hub, connected, every_piece, monkeypatch):
     """What goes over the wire for every kind of collection is valid by the transcribed rules."""
     own = Collection("byoc-" + "0" * 8 + "-0000" * 3 + "-" + "0" * 12, {"red": "B1"}, 3.0)
     source = connected(hub, own={own.id: own})
@@ -174,7 +175,7 @@ def test_every_request_body_fits_the_schema(hub, connected, every_tile, monkeypa
     for name in ("sentinel-2-l2a", "sentinel-2-l1c", "sentinel-1-grd", own.id):
         scene = Scene("x", name, FIRST, "p", 10.0, ("red",))
         try:
-            source.fetch(scene, GRID, every_tile)
+            source.fetch(scene, GRID, every_piece)
             list(source.search(replace(WHERE, collections=(name,))))
         except RailwatchError:
             continue  # the sample holds nothing of some; their bodies were sent all the same
@@ -189,49 +190,49 @@ def test_every_request_body_fits_the_schema(hub, connected, every_tile, monkeypa
     assert {violation for _, violation in checked} == {None}
 
 
-def test_old_processing_is_never_shown(sample, connected, every_tile):
+def test_old_processing_is_never_shown(sample, connected, every_piece):
     """CDSE's doubled acquisitions give one scene each, with the newest processing's pixels."""
     for milliseconds in (True, False):
         with Emulator(archive=sample[0], old_copies=True, milliseconds=milliseconds) as hub:
             source = connected(hub)
             found = scenes(source)
-            raster = source.fetch(found[0], GRID, every_tile)
+            raster = source.fetch(found[0], GRID, every_piece)
             expected = stored(sample, found[0]).values()
 
             assert len(found) == 3
             np.testing.assert_array_equal(raster.values[:, 5:], expected[:, 5:])
 
 
-def test_new_paths_serve_as_well(sample, connected, every_tile):
+def test_new_paths_serve_as_well(sample, connected, every_piece):
     """One setting moves every request to the paths of March 2026."""
     with Emulator(archive=sample[0]) as hub:
         source = connected(hub, account=Account(hub.url, hub.token_url, new_paths=True))
-        raster = source.fetch(scenes(source)[0], GRID, every_tile)
+        raster = source.fetch(scenes(source)[0], GRID, every_piece)
 
     assert raster.spent_pu > 0
 
 
-def test_tokens_are_renewed(sample, connected, every_tile):
+def test_tokens_are_renewed(sample, connected, every_piece):
     """A token that ends and one that is revoked cost one login each, and no scene."""
     with Emulator(archive=sample[0]) as hub:
         source = connected(hub)
         found = scenes(source)
-        source.fetch(found[0], GRID, every_tile)
+        source.fetch(found[0], GRID, every_piece)
         hub.door.revoke_all()
-        source.fetch(found[1], GRID, every_tile)
+        source.fetch(found[1], GRID, every_piece)
 
     assert [e.status for e in hub.ledger.entries("token")] == [200, 200]
     assert [e.status for e in hub.ledger.entries("process")] == [200, 401, 200]
 
 
-def test_refused_for_good_after_one_login(sample, connected, every_tile):
+def test_refused_for_good_after_one_login(sample, connected, every_piece):
     """401 with a fresh token is a wrong deployment, which only a person can mend."""
     refusals = {("process", n): Fault.UNAUTHORISED for n in range(1, 9)}
     with Emulator(archive=sample[0], faults=Faults(refusals)) as hub:
         source = connected(hub)
         scene = scenes(source)[0]
         with pytest.raises(SourceError, match="SH_BASE_URL and SH_TOKEN_URL"):
-            source.fetch(scene, GRID, every_tile)
+            source.fetch(scene, GRID, every_piece)
 
     assert len(hub.ledger.entries("process")) == 2
 
@@ -266,14 +267,14 @@ SPOILED = [
 
 
 @pytest.mark.parametrize("fault", SPOILED, ids=lambda fault: fault.value)
-def test_each_fault_costs_one_more_request(fault, sample, connected, every_tile, tmp_path):
+def test_each_fault_costs_one_more_request(fault, sample, connected, every_piece, tmp_path):
     """The second answer is taken; of the first nothing is kept anywhere."""
     with Emulator(archive=sample[0], faults=Faults({("process", 1): fault}, drip_s=0.01)) as hub:
         spool = Spool(Store.open(str(tmp_path)), "yard")
         source = connected(hub, spool=spool)
         scene = scenes(source)[0]
-        raster = source.fetch(scene, GRID, every_tile)
-        again = connected(hub, spool=spool).fetch(scene, GRID, every_tile)
+        raster = source.fetch(scene, GRID, every_piece)
+        again = connected(hub, spool=spool).fetch(scene, GRID, every_piece)
 
     assert len(hub.ledger.entries("process")) == 2
     assert (raster.values[:, 5:] == stored(sample, scene).values()[:, 5:]).all()
@@ -281,23 +282,23 @@ def test_each_fault_costs_one_more_request(fault, sample, connected, every_tile,
     assert raster.spent_pu == pytest.approx(hub.ledger.spent_pu)
 
 
-def test_corrupt_source_file_is_asked_for_once(sample, connected, every_tile):
+def test_corrupt_source_file_is_asked_for_once(sample, connected, every_piece):
     """What the service will never be able to render leaves out the scene, by name."""
     with Emulator(archive=sample[0], faults=Faults({("process", 1): Fault.BAD_SOURCE})) as hub:
         source = connected(hub)
         scene = scenes(source)[0]
         with pytest.raises(SceneError) as refused:
-            source.fetch(scene, GRID, every_tile)
+            source.fetch(scene, GRID, every_piece)
 
     assert refused.value.reason == Rejection.ASSET_UNREADABLE
     assert len(hub.ledger.entries("process")) == 1
 
 
-def test_nothing_measured_is_a_rejection(hub, connected, every_tile):
+def test_nothing_measured_is_a_rejection(hub, connected, every_piece):
     """200 with nothing but zeros is no scene of clear ground."""
     scene = Scene("x", "sentinel-2-l2a", FIRST + dt.timedelta(days=2), "p", 10.0, OPTICAL)
     with pytest.raises(SceneError) as refused:
-        connected(hub).fetch(scene, GRID, every_tile)
+        connected(hub).fetch(scene, GRID, every_piece)
 
     assert refused.value.reason == Rejection.NODATA
 
@@ -320,6 +321,7 @@ def test_a_tenth_of_faults_loses_nothing(count, sample, connected):
     """10 % mixed faults: every scene arrives, in at most 1.25 times the requests, in time."""
     tile = np.zeros((3, 4), dtype=bool)
     tile[1, 1] = True
+    pieces = np.kron(tile, np.ones((64 // PIECE_PX,) * 2, dtype=bool))
     scene = Scene("s", "sentinel-2-l2a", FIRST, "sentinel-2a", 10.0, OPTICAL)
     # Requests differ by a fraction of the window, as those of different scenes would.
     wanted = [
@@ -337,7 +339,7 @@ def test_a_tenth_of_faults_loses_nothing(count, sample, connected):
     with Emulator(archive=sample[0], faults=faults) as hub:
         source = connected(hub)
         with ThreadPoolExecutor(4) as pool:
-            rasters = list(pool.map(lambda s: source.fetch(s, GRID, tile), wanted))
+            rasters = list(pool.map(lambda s: source.fetch(s, GRID, pieces), wanted))
     expected = sample[1][0].values()[:, 64:128, 64:128]
     sent = hub.ledger.entries("process")
 
@@ -347,7 +349,7 @@ def test_a_tenth_of_faults_loses_nothing(count, sample, connected):
     assert set(hub.ledger.paid().values()) == {1}
 
 
-def test_quota_stops_at_once_and_resumes_with_the_rest(sample, connected, every_tile, tmp_path):
+def test_quota_stops_at_once_and_resumes_with_the_rest(sample, connected, every_piece, tmp_path):
     """An empty account ends the run in one refusal; the next run pays for exactly what is left."""
     store = Store.open(str(tmp_path))
     price = 192 * 256 / 512**2 * 7 / 3
@@ -357,7 +359,7 @@ def test_quota_stops_at_once_and_resumes_with_the_rest(sample, connected, every_
         got = {}
         for scene in found:
             try:
-                got[scene.id] = first.fetch(scene, GRID, every_tile).values
+                got[scene.id] = first.fetch(scene, GRID, every_piece).values
             except QuotaError:
                 continue
         refused_at = len(hub.ledger.entries("process"))
@@ -368,7 +370,7 @@ def test_quota_stops_at_once_and_resumes_with_the_rest(sample, connected, every_
         hub.new_month(Limits.none())
         # The process died before anything was committed: a new one starts from the store.
         second = connected(hub, spool=Spool(store, "yard"))
-        again = {s.id: second.fetch(s, GRID, every_tile).values for s in found}
+        again = {s.id: second.fetch(s, GRID, every_piece).values for s in found}
         paid = hub.ledger.paid()
         second.committed([s.id for s in found])
 
@@ -379,20 +381,20 @@ def test_quota_stops_at_once_and_resumes_with_the_rest(sample, connected, every_
     assert list(store.list("spool")) == []
 
 
-def test_max_pu_refuses_before_sending(hub, connected, every_tile):
+def test_max_pu_refuses_before_sending(hub, connected, every_piece):
     """The budget is checked with the exact price, and nothing beyond it goes out."""
     price = 192 * 256 / 512**2 * 7 / 3
     source = connected(hub, budget=Budget(max_pu=1.5 * price))
     found = scenes(source)
-    source.fetch(found[0], GRID, every_tile)
+    source.fetch(found[0], GRID, every_piece)
     with pytest.raises(QuotaError, match="max_pu"):
-        source.fetch(found[1], GRID, every_tile)
+        source.fetch(found[1], GRID, every_piece)
 
     assert len(hub.ledger.entries("process")) == 1
     assert source.budget.spent_pu == pytest.approx(price)
 
 
-def test_refusals_hold_back_every_thread(sample, connected, every_tile):
+def test_refusals_hold_back_every_thread(sample, connected, every_piece):
     """Once one thread was told to wait, seven others wait with it instead of finding out."""
     faults = Faults({("process", 1): Fault.TOO_MANY}, retry_after_ms=400)
     patience = Patience(backoff_s=0.01, wait_floor_s=0.01, wait_cap_s=2.0, total_s=30)
@@ -400,18 +402,18 @@ def test_refusals_hold_back_every_thread(sample, connected, every_tile):
         source = connected(hub, patience=patience)
         scene = scenes(source)[0]
         with ThreadPoolExecutor(8) as pool:
-            first = pool.submit(source.fetch, scene, GRID, every_tile)
+            first = pool.submit(source.fetch, scene, GRID, every_piece)
             while not source.pace.wait() and not first.done():
                 time.sleep(0.002)
             assert not first.done()
-            rest = [pool.submit(source.fetch, scene, GRID, every_tile) for _ in range(7)]
+            rest = [pool.submit(source.fetch, scene, GRID, every_piece) for _ in range(7)]
             for future in (first, *rest):
                 future.result()
 
     assert [e.status for e in hub.ledger.entries("process")] == [429] + [200] * 8
 
 
-def test_the_secret_appears_nowhere(sample, connected, every_tile, tmp_path, caplog, capfd):
+def test_the_secret_appears_nowhere(sample, connected, every_piece, tmp_path, caplog, capfd):
     """Not in a repr, a pickle, a log at its most talkative, an error, or anything stored."""
     caplog.set_level(logging.DEBUG)
     faults = Faults({("process", 1): Fault.UNAUTHORISED, ("token", 2): Fault.SERVER_ERROR})
@@ -422,11 +424,11 @@ def test_the_secret_appears_nowhere(sample, connected, every_tile, tmp_path, cap
             spool=Spool(Store.open(str(tmp_path)), "yard"),
         )
         scene = scenes(source)[0]
-        source.fetch(scene, GRID, every_tile)
+        source.fetch(scene, GRID, every_piece)
         source._hub().client.config.sh_client_secret = CANARY + "-wrong"
         hub.door.revoke_all()
         with pytest.raises(SourceError) as refused:
-            source.fetch(scenes(source)[1], GRID, every_tile)
+            source.fetch(scenes(source)[1], GRID, every_piece)
         pickled = pickle.dumps(source)
     output = capfd.readouterr()
     shown = [repr(source), str(refused.value), caplog.text, output.out, output.err, str(scene)]
@@ -437,7 +439,7 @@ def test_the_secret_appears_nowhere(sample, connected, every_tile, tmp_path, cap
     assert not [data for data in (*files, pickled) if CANARY.encode() in data]
 
 
-def test_a_pickled_source_works_elsewhere(hub, connected, every_tile, monkeypatch):
+def test_a_pickled_source_works_elsewhere(hub, connected, every_piece, monkeypatch):
     """Workers get the settings and read the credentials from their own environment."""
     monkeypatch.setenv("SH_CLIENT_ID", CLIENT_ID)
     monkeypatch.setenv("SH_CLIENT_SECRET", CLIENT_SECRET)
@@ -445,6 +447,6 @@ def test_a_pickled_source_works_elsewhere(hub, connected, every_tile, monkeypatc
     scene = scenes(source)[0]
     with pickle.loads(pickle.dumps(source)) as elsewhere:
         assert isinstance(elsewhere, SentinelHubSource)
-        raster = elsewhere.fetch(scene, GRID, every_tile)
+        raster = elsewhere.fetch(scene, GRID, every_piece)
 
-    np.testing.assert_array_equal(raster.values, source.fetch(scene, GRID, every_tile).values)
+    np.testing.assert_array_equal(raster.values, source.fetch(scene, GRID, every_piece).values)
