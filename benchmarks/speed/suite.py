@@ -371,10 +371,14 @@ class Suite:
         factor = sum(one.box for one in found) / sum(one.ours for one in found)
         each = [one.box / one.ours for one in found]
         spread = float(min(each)), float(max(each))
+        ours = sum(one.ours for one in found)
+        fixed = ", ".join(
+            f"{sum(one.fixed[i] for one in found) / ours:.2f} with {ring_m:g} m"
+            for i, ring_m in enumerate(price.FIXED_RINGS_M)
+        )
+        note = f"all yards, the ring as narrow as ours; {fixed}"
         self.verdicts.append(
-            Verdict(
-                "A1 price of a bounding box", ">= 5", factor, spread, factor >= 5.0, "all yards"
-            )
+            Verdict("A1 price of a bounding box", ">= 5", factor, spread, factor >= 5.0, note)
         )
 
     def parallel(self) -> None:

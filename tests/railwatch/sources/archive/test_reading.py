@@ -431,16 +431,17 @@ def test_only_the_windows_that_are_wanted_are_read(archive):
     archive.item(assets={"m": {"href": "m.tif", "eo:bands": bands}})
     script = """
 import sys, numpy as np
-from railwatch.grid import Grid
+from railwatch.grid import PIECE_PX, TILE_PX, Grid
 from railwatch.sources import Query
 from railwatch.sources.archive import ArchiveSource
 said = lambda f, k: int(open(f).read().split(k)[1].split()[0])
 source = ArchiveSource(sys.argv[1])
 (found,) = source.search(Query((130.41, 40.1, 130.59, 40.9)))
 tiles = np.zeros((4, 64), bool); tiles[[0, 1, 3], [3, 30, 60]] = True
+pieces = np.kron(tiles, np.ones((TILE_PX // PIECE_PX,) * 2, bool))
 grid = Grid(32652, 1.0, 512000.0, 4480000.0 - 1024, (256, 4096))
 before = said('/proc/self/io', 'rchar:'), said('/proc/self/status', 'VmHWM:')
-raster = source.fetch(found.scene, grid, tiles)
+raster = source.fetch(found.scene, grid, pieces)
 after = said('/proc/self/io', 'rchar:'), said('/proc/self/status', 'VmHWM:')
 print(after[0] - before[0], (after[1] - before[1]) * 1024, raster.values.nbytes)
 """
