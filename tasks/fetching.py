@@ -28,8 +28,8 @@ class _UntilLeft:
     def __init__(self, source: SceneSource) -> None:
         self._source = source
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
         """Read the scene's pixels, unless the run was stopped."""
         if is_left():
             raise TransientError(f"{scene.id}: the run was stopped before it was fetched")
-        return self._source.fetch(scene, grid, tiles)
+        return self._source.fetch(scene, grid, pieces)
