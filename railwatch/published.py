@@ -38,7 +38,7 @@ def published_rows(store: Store, area_id: str) -> list[dict[str, Any]]:
     try:
         key = f"{folder}/{json.loads(pointer)['links']['counts']}"
         data = store.get(key)
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, RecursionError) as exc:
         raise IntegrityError(
             f"{store.url}/{folder}/latest.json: links.counts: does not lead to a table ({exc}); "
             "publish the area again with `railwatch run`"

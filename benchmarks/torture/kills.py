@@ -133,9 +133,8 @@ class Arena:
 
 def published(store: Store) -> dict[str, bytes]:
     """Everything that readers see of the yard; manifests hold the time they were begun."""
-    return {key: store.get(key) for key in store.list("areas")} | {
-        key: store.get(key) for key in ("catalog.json", "index.html")
-    }
+    roots = {"catalog.json", "index.html"} & set(store.list())
+    return {key: store.get(key) for key in [*store.list("areas"), *sorted(roots)]}
 
 
 def random_kills(arena: Arena, kills: int, seed: int) -> Iterator[Figure]:

@@ -110,8 +110,8 @@ def _behind(store: Store, current: Mapping[str, str], catalog: bytes) -> Iterato
     Only of areas that were published not long ago, and only such as are there whole.
     """
     try:
-        shown = stac.children(json.loads(catalog))
-    except (AttributeError, IndexError, ValueError):
+        shown = stac.children(catalog)
+    except IntegrityError:
         return
     for area, publication in shown.items():
         pointer = None if current.get(area) == publication else current_pointer(store, area)

@@ -18,10 +18,13 @@ from railwatch.publication import stac
 from railwatch.publication.content import utc
 from railwatch.publication.pointer import (
     CATALOG,
+    MISREAD,
     current_pointer,
     evidence_key,
     folder_key,
     manifest_key,
+    moment,
+    texts,
 )
 from railwatch.store import Store
 
@@ -82,15 +85,18 @@ class Manifest:
         """
         try:
             said = json.loads(data)
-            said["published_at"] = dt.datetime.fromisoformat(said["published_at"])
+            texts(said, ("publication", "area_id", "siding_set", "detector", "snapshot"))
+            said["published_at"] = moment(said["published_at"])
             if said.get("taken_up"):
-                said["taken_up"] = dt.datetime.fromisoformat(said["taken_up"])
+                said["taken_up"] = moment(said["taken_up"])
             said["objects"] = {
-                path: (size, sha256) for path, (size, sha256) in said["objects"].items()
+                path: (int(size), str(sha256)) for path, (size, sha256) in said["objects"].items()
             }
-            said["evidence"] = tuple(said["evidence"])
+            said["evidence"] = tuple(map(str, said["evidence"]))
+            said["blocks"] = {path: str(block) for path, block in said.get("blocks", {}).items()}
+            said["scenes"] = int(said.get("scenes", 0))
             return cls(**said)
-        except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        except MISREAD as exc:
             raise IntegrityError(
                 f"{key}: not a publication's manifest ({exc}); delete it and publish again"
             ) from exc
@@ -167,8 +173,8 @@ def collect_locked(store: Store, area_id: str, retention: Retention, now: dt.dat
 def _shown(store: Store, area_id: str) -> set[str]:
     """Publication that the catalog leads to, which a round brings up to date at its end."""
     try:
-        return {stac.children(json.loads(store.get(CATALOG)))[area_id]}
-    except (KeyError, ValueError):
+        return {stac.children(store.get(CATALOG))[area_id]}
+    except (KeyError, IntegrityError):
         return set()
 
 

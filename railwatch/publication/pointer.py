@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import reprlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from railwatch.errors import IntegrityError, OperatorError
 from railwatch.publication.content import utc
@@ -19,6 +22,16 @@ VERSION = 1
 
 CATALOG = "catalog.json"
 """Root of the STAC catalog of everything in the store."""
+
+MISREAD = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What JSON of a shape, size or depth that nobody writes raises where it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +82,40 @@ class Pointer:
                     f"{key}: version: {said['version']} is newer than this railwatch reads "
                     f"({VERSION}); update railwatch"
                 )
-            return cls(
-                area_id=said["area_id"],
-                publication=said["publication"],
-                published_at=dt.datetime.fromisoformat(said["published_at"]),
-                siding_set=said["siding_set"],
-                detector=said["detector"],
-                snapshot=said["snapshot"],
-            )
-        except (KeyError, TypeError, ValueError) as exc:
+            names = ("area_id", "publication", "siding_set", "detector", "snapshot")
+            return cls(**texts(said, names), published_at=moment(said["published_at"]))
+        except MISREAD as exc:
             raise IntegrityError(
                 f"{key}: not a pointer to a publication ({exc}); publish the area again"
             ) from exc
+
+
+def texts(said: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """Take texts out of a JSON object.
+
+    Raises
+    ------
+    KeyError, TypeError
+        One is missing, or is something else.
+    """
+    for name in names:
+        if not isinstance(said[name], str):
+            raise TypeError(f"{name}: {reprlib.repr(said[name])} is no text")
+    return {name: said[name] for name in names}
+
+
+def moment(said: str) -> dt.datetime:
+    """Read a time that says its zone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is something else.
+    """
+    read = dt.datetime.fromisoformat(said)
+    if read.tzinfo is None:
+        raise ValueError(f"{said}: a time without its zone")
+    return read
 
 
 LINKS = {

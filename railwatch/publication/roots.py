@@ -51,7 +51,7 @@ def show(store: Store, current: Mapping[str, str]) -> bool:
             seen = store.read(CATALOG)
         except KeyError:
             seen = None
-        before = stac.children(json.loads(seen.data)) if seen else {}
+        before = stac.children(seen.data) if seen else {}
         areas = before | dict(current)
         if seen is not None and areas == before:
             return False

@@ -16,7 +16,9 @@ import pystac
 import shapely
 
 from railwatch import __version__
+from railwatch.errors import IntegrityError
 from railwatch.publication.content import Content, Listed, slug
+from railwatch.publication.pointer import CATALOG, MISREAD
 
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -167,13 +169,25 @@ def catalog(areas: dict[str, str]) -> dict[str, Any]:
     return said
 
 
-def children(said: dict[str, Any]) -> dict[str, str]:
-    """Read publication id by area id back from the root."""
+def children(data: bytes) -> dict[str, str]:
+    """Read publication id by area id back from the root.
+
+    Raises
+    ------
+    IntegrityError
+        It is no catalog of areas.
+    """
     found = {}
-    for link in said.get("links", []):
-        if link.get("rel") == "child":
-            parts = str(link["href"]).split("/")
-            found[parts[2]] = parts[4]
+    try:
+        for link in json.loads(data)["links"]:
+            if link["rel"] == "child":
+                parts = str(link["href"]).split("/")
+                found[parts[2]] = parts[4]
+    except MISREAD as exc:
+        raise IntegrityError(
+            f"{CATALOG}: not a catalog of areas ({exc}): railwatch verify --store ... --repair "
+            "makes it again"
+        ) from exc
     return found
 
 

@@ -1,12 +1,16 @@
 """Publications that are kept, and removing the others."""
 
+import contextlib
 import datetime as dt
 import json
 
 import pytest
 
 from railwatch.cli import main
+from railwatch.errors import IntegrityError
 from railwatch.publication import Retention, collect, history, publish_content
+from railwatch.publication.pointer import current_pointer
+from railwatch.publication.stac import children
 from railwatch.store import FolderStore
 from railwatch.testing.five_years import FiveYears, place
 
@@ -115,3 +119,30 @@ def test_an_area_without_publications_is_said_to_have_none(tmp_path, capsys):
     """Exit code 1 and one line."""
     assert main(["history", "nowhere", "--store", str(tmp_path)]) == 1
     assert "nothing is published of area 'nowhere'" in capsys.readouterr().err
+
+
+ODD = [None, [], {}, -1, 1e400, True, "\0", "2026-03-01T00:00:00"]
+
+
+@pytest.mark.parametrize("kind", ["history", "latest", "catalog"])
+def test_what_somebody_else_wrote_is_named_and_not_followed(published, tmp_path, capsys, kind):
+    """Each value in turn is of another type, and whole documents are none: one sentence each."""
+    store = copied(published[0], tmp_path)
+    key = {
+        "history": f"areas/tumangang/history/{published[1][0]}.json",
+        "latest": "areas/tumangang/latest.json",
+        "catalog": "catalog.json",
+    }[kind]
+    good = json.loads(store.get(key))
+    spoilt = [json.dumps(good | {name: odd}).encode() for name in good for odd in ODD]
+    for data in [*spoilt, b"[" * 100_000, b"\xff", b"null", b"9" * 5000]:
+        store.put(key, data)
+        for read in (current_pointer, history):
+            with contextlib.suppress(IntegrityError):
+                read(store, "tumangang")
+        with contextlib.suppress(IntegrityError):
+            children(store.get("catalog.json"))
+        assert main(["history", "tumangang", "--store", str(tmp_path)]) in (0, 1)
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        assert len(said) < 1000

@@ -1,7 +1,6 @@
 """Catalog and page of all areas: written by whoever publishes one, or at the end of a round."""
 
 import datetime as dt
-import json
 
 import pytest
 
@@ -20,7 +19,7 @@ def content(scenes, area):
 
 
 def shown(store):
-    return stac.children(json.loads(store.get("catalog.json")))
+    return stac.children(store.get("catalog.json"))
 
 
 def test_a_round_leads_readers_to_its_areas_at_its_end(tmp_path):
