@@ -174,7 +174,7 @@ def test_a_cancelled_backfill_stops_within_seconds_and_goes_on_from_there(workin
     from prefect.states import State
 
     # The watch pays for the same rectangles on behalf of the other area: let it be done.
-    wait_for(lambda: len(entries(working, "yard")) == SCENES)
+    wait_for(lambda: len(entries(working, "yard")) == SCENES, 300)
     before = len(paid(hub)[0])
     run = working.start("backfill/operator", areas=["port"], pace={"months_each": 1})
     wait_for(lambda: len(paid(hub)[0]) >= before + 6)
