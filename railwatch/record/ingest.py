@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 class Fetches(Protocol):
     """The part of a `SceneSource` that ingesting needs."""
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
         """Read the scene's pixels in `tiles` onto `grid`."""
         ...
 

@@ -491,7 +491,7 @@ class _Held:
     def __init__(self, held: Mapping[str, Ingested]) -> None:
         self._held = held
 
-    def fetch(self, scene: Scene, grid: Grid, tiles: npt.NDArray[np.bool_]) -> SceneRaster:
+    def fetch(self, scene: Scene, grid: Grid, pieces: npt.NDArray[np.bool_]) -> SceneRaster:
         """Hand over what was given for the scene."""
-        del grid, tiles
+        del grid, pieces
         return self._held[scene.id].raster
