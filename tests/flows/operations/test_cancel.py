@@ -120,6 +120,9 @@ def test_whenever_a_run_is_cancelled_it_ends_in_seconds_and_loses_nothing(workin
         run = started(store)
         operated.until(lambda run=run: operated.state(run).is_running(), 120)
         time.sleep(moment)
+        if operated.state(run).is_final():
+            print(f"{number}: {stage} at {moment:.1f} s was too late")  # noqa: T201  # same
+            continue
         measured = cancel(operated, run)
         broken = scan(Store.open(str(store)), "yard").problems if store.exists() else ()
         again = operated.ended(started(store), 600)
@@ -136,6 +139,7 @@ def test_whenever_a_run_is_cancelled_it_ends_in_seconds_and_loses_nothing(workin
         assert again.is_completed(), again.message
         assert published_bytes(store) == expected
         assert not list(Store.open(str(store)).list("claims"))
+    assert len(took) > ROUNDS // 2
     took.sort()
     middle = took[len(took) // 2]
     print(f"over within {took[0]:.1f}-{took[-1]:.1f} s, median {middle:.1f} s")  # noqa: T201  # same
