@@ -347,6 +347,15 @@ def test_a_scene_that_misses_the_sidings_says_so(archive):
         archive.fetch()
 
 
+@pytest.mark.parametrize("west", [1e12, -1e300])
+def test_a_file_that_lies_beyond_any_map_is_rejected(archive, west):
+    """As damage to its header makes it; found by fuzzing, where it was infinite or no number."""
+    archive.file("red.tif", to_ground=Affine(10, 0, west, 0, -10, NORTH))
+    archive.item()
+    with pytest.raises(SceneError, match=r"asset_unreadable: red\.tif: .* beyond any map"):
+        archive.fetch()
+
+
 VRT = """<VRTDataset rasterXSize="9" rasterYSize="9"><VRTRasterBand dataType="Byte" band="1">
 <SimpleSource><SourceFilename>{}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"""
 
