@@ -23,7 +23,7 @@ _COMPARED_M = np.arange(-16.0, 16.1)
 """Where both ends are compared: every move leaves them known there."""
 _SURPRISE = 3.0
 """Most that one cell says, log units."""
-_TRUST = 0.3
+_TRUST = 0.5
 """Weight of one siding's ends, log units for a doubled difference (docs/method/class-a.md)."""
 _ALIKE = 0.3
 """Mean square difference of two ends that are alike."""

@@ -250,6 +250,11 @@ class Candidate:
     stiff: bool = False
     """Sidings lie as drawn: axis evidence does not tell how they bend."""
 
+    @property
+    def prior(self) -> float:
+        """The part of the score that is the prior of the shift."""
+        return float(prior(self.shift))
+
 
 def candidates(sidings: list[Chunks]) -> list[Candidate]:
     """Find shifts that may be right, the best first.
