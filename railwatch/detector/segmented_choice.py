@@ -28,15 +28,15 @@ _WINDOWS = (0.3, 0.7)
 _WINDOW_CELLS = round(48.0 / STEP_M)
 _EDGE_CELLS = round(6.0 / STEP_M)
 """What lies nearer to a window's edge is judged with too little around it."""
-_FLOOR = 0.3
-"""Added to shares: a bed without rails shows nothing, and one window must not decide."""
-_ON_TRACK, _CENTRED, _PROPOSAL = 1.0, 1.0, 0.2
-"""Weights of a window's log share on a track, of that with an axis in its middle, and of what axes
-scored for the proposal, beside the prior of its shift; chosen on 34 renderings and 44 sketches kept
-aside (docs/method/class-a.md)."""
+_FLOOR = 0.02
+_ON_TRACK, _CENTRED, _PROPOSAL = 6.0, 3.0, 0.1
+"""Weights of windows' mean log share on a track, of that with an axis in its middle, and of what
+axes scored for the proposal, beside the prior of its shift. Windows of one scene err together, so
+many say no more than one: on a bed without rails they once outweighed that scenes lie about right.
+Chosen on 34 renderings and 44 sketches kept aside (docs/method/class-a.md)."""
 _MIDDLE = slice(3, 6)
 """Bins of the axis within half a metre, of `evidence.AXIS_M`."""
-_UNCLEAR = float(np.log(0.93 + _FLOOR))
+_UNCLEAR = -0.05
 """Mean over windows of the log share on a track below which other shifts are looked at."""
 _SAME_M = 2.0
 """Sidings put nearer than this, root mean square, are on the same tracks."""
@@ -60,7 +60,7 @@ def choose(
             seen.append(_looked(sights, one.shift, _offsets(sights, one), judge))
             own.append(min(own))
     weight = [
-        _ON_TRACK * float(on_track.sum()) + _CENTRED * float(centred.sum()) + score + one.prior
+        _ON_TRACK * float(on_track.mean()) + _CENTRED * float(centred.mean()) + score + one.prior
         for one, (on_track, centred), score in zip(proposed, seen, own, strict=True)
     ]
     order = np.argsort(-np.array(weight), kind="stable")
@@ -68,12 +68,15 @@ def choose(
     share /= share.sum()
     best = proposed[order[0]]
     other = np.array([_apart_m(one, best) > _SAME_M for one in proposed])
-    sure = float(1.0 - share[other].sum())
-    chosen = [snapping.followed(chunks, best, sure)]
-    if other.any():
-        second = int(np.argmax(np.where(other, share, -1.0)))
-        chosen.append(snapping.followed(chunks, proposed[second], 1.0 - sure))
-    return tuple(chosen)
+    if not other.any():
+        return (snapping.followed(chunks, best, 1.0),)
+    # Of proposals that lead to the same tracks the best speaks for all.
+    second = int(np.argmax(np.where(other, share, -1.0)))
+    sure = float(share[order[0]] / (share[order[0]] + share[second]))
+    return (
+        snapping.followed(chunks, best, sure),
+        snapping.followed(chunks, proposed[second], 1.0 - sure),
+    )
 
 
 def _apart_m(one: snapping.Candidate, other: snapping.Candidate) -> float:

@@ -293,14 +293,29 @@ def candidates(sidings: list[Chunks]) -> list[Candidate]:
 def followed(sidings: list[Chunks], one: Candidate, confidence: float) -> Snap:
     """Follow every track all along under the candidate that was chosen."""
     offsets = one.rough if one.stiff else _refine(sidings, one.rough)
+    shift = _fitted(sidings, offsets)
     return Snap(
-        float(one.shift[0]),
-        float(one.shift[1]),
+        float(shift[0]),
+        float(shift[1]),
         one.sigma_m,
         confidence,
         _ties(sidings, offsets),
         tuple(offsets[i] for i in range(len(sidings))),
     )
+
+
+def _fitted(sidings: list[Chunks], offsets: dict[int, Array]) -> Array:
+    """Shift (xy) of the scene given where its tracks were found: what all sidings have in common.
+
+    Least squares, each siding drawn off by `_DRAWN_SIGMA_M`, under the wider prior of shifts.
+    """
+    normal = np.eye(2) * (_DRAWN_SIGMA_M / _SHIFT_SIGMAS_M[-1]) ** 2
+    right = np.zeros(2)
+    for number, offset in offsets.items():
+        ways = sidings[number].normals
+        normal += ways.T @ ways / len(ways)
+        right += ways.T @ offset / len(ways)
+    return np.linalg.solve(normal, right)
 
 
 def prior(shifts: Array) -> Array:
