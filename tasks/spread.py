@@ -151,9 +151,7 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
     def submit(unit: T, lives: int = LIVES) -> Any:
         nonlocal held
         if held is None or held.status in _GONE:
-            # What the function holds (strips of years) goes to each worker once, not with every
-            # unit. As a task, not scattered: it is made again when all that have it are dead.
-            held = client.submit(_itself, function, pure=False)
+            held = _handed(client, function)
         future = client.submit(_called, held, unit, pure=False)
         submitted[future.key] = unit, lives
         return future
@@ -176,6 +174,17 @@ def spread(client: Any, function: Callable[[T], R], units: Iterable[T]) -> Itera
             for following in islice(waiting, 1):
                 running.add(submit(following))
             yield unit, result
+
+
+def _handed(client: Any, function: Callable[[T], R]) -> Any:
+    """Bring the function, and what it holds (strips of years), to each worker once.
+
+    Threads of this process get the function itself: what one puts on a shelf the next one finds.
+    Processes get it as the result of a task, which is made again when all that have it are dead.
+    """
+    if client.scheduler.address.startswith("inproc://"):
+        return client.scatter(function, hash=False)
+    return client.submit(_itself, function, pure=False)
 
 
 @contextmanager

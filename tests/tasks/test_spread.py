@@ -43,6 +43,26 @@ def test_units_are_taken_as_workers_become_free(crew):
     results.close()
 
 
+class _Keeping:
+    """A function that keeps what it saw, as a shelf does; a copy of it would keep it elsewhere."""
+
+    def __init__(self) -> None:
+        self.kept: list[int] = []
+
+    def __call__(self, number: int) -> int:
+        self.kept.append(number)
+        return number
+
+
+def test_threads_share_what_the_function_holds(crew):
+    """What a unit keeps is there for the next call, which may run in this thread."""
+    keeping = _Keeping()
+
+    list(spread(crew, keeping, [1, 2, 3]))
+
+    assert sorted(keeping.kept) == [1, 2, 3]
+
+
 def test_what_a_unit_raises_is_raised(crew):
     """An error of ours arrives as it was raised on the worker."""
 
