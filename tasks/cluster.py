@@ -46,7 +46,7 @@ def _preload() -> None:
     from distributed import utils
 
     # Dask would set a list of its own, and import pandas here to find out whether it is there.
-    utils._forkserver_preload_set = True  # noqa: SLF001
+    utils._forkserver_preload_set = True  # noqa: SLF001  # Dask asks nowhere else
     multiprocessing.get_context("forkserver").set_forkserver_preload(["tasks.prepared"])
 
 

@@ -21,6 +21,7 @@ from railwatch.integrity.keys import Kind, kind_of
 from railwatch.integrity.problem import Verdict
 from railwatch.integrity.scan import scan, scan_roots
 from railwatch.record import Record
+from railwatch.scene import Scene
 from railwatch.sources import Found
 from railwatch.sources.sentinel_hub import SentinelHubSource, Spool
 from railwatch.store import FolderStore, Store
@@ -165,9 +166,9 @@ def api_faults(folder: Path, scenes: int, seed: int) -> Iterator[Figure]:
         footprint = footprint_for(yard.area.sidings, listed[0].gsd_m, listed[0].bands)
         whole = 0
 
-        def fetch(scene: object) -> bool:
+        def fetch(scene: Scene) -> bool:
             try:
-                raster = source.fetch(scene, footprint.grid, footprint.pieces)  # type: ignore[arg-type]
+                raster = source.fetch(scene, footprint.grid, footprint.pieces)
             except RailwatchError as exc:
                 print(f"         {exc}")
                 return False
