@@ -19,6 +19,8 @@ F64 = npt.NDArray[np.float64]
 TELLING = 3
 """Features that tell of the count; the logarithm of the noise and how unsure metres are follow."""
 LEAST_CAR_M = 12.5
+EMPTY_SHARE = 0.1
+"""Share of trials without a car."""
 CAR_M = 14.0
 """Length that metres are fitted in."""
 NEARBY = 0.5
@@ -27,6 +29,8 @@ NEARBY_CARS = 4.0
 """Below so many all are alike."""
 NEARBY_NOISE = 0.4
 """Trials count as alike over so wide a range of the logarithm of their noise."""
+SURPRISE = 0.1
+"""Share of dates on which a site may hold what no usual day lets expect, up to a full yard."""
 HUBER = 1.5
 ROBUST_STEPS = 12
 
@@ -59,6 +63,8 @@ class Calibration:
     """(trial,) what was predicted of each of them."""
     noise: F64
     """(trial,) logarithm of the noise of each of them."""
+    likely: F64
+    """(trial,) how much more often the site holds as many cars than trials do."""
     capacity: float
     unshown: float
     """Standard deviation of what trials do not show."""
@@ -70,12 +76,14 @@ class Calibration:
 
         Errors are those of trials with about as many cars: in a full yard roofs hide each other's
         shadows and much is missed, which says nothing of a few cars. And of trials that fit about
-        as well: a full yard that is taken for an odd empty one fits badly.
+        as well: a full yard that is taken for an odd empty one fits badly. Trials hold all from
+        none to a full yard; they count as often as the site holds as many.
         """
         y = self.predict(features) / self.each
         apart = (np.log(y + NEARBY_CARS) - np.log(self.found + NEARBY_CARS)) / NEARBY
         worse = (features[TELLING] - self.noise) / NEARBY_NOISE
         weight = np.exp(-0.5 * (apart**2 + np.minimum(worse**2, 12.0))) + 1e-4
+        weight *= self.likely
         share = np.cumsum(weight) - 0.5 * weight
         error = np.interp(levels, share / weight.sum(), self.standard)
         wide = np.sqrt(np.maximum(_variance(self.spread, y, features[-1]), 1e-4))
@@ -92,24 +100,42 @@ class Calibration:
 
 
 def calibrate(
-    trials: list[Trial], unit: int, capacity_m: float, unshown: float
+    trials: list[Trial], unit: int, capacity_m: float, unshown: float, fill: float | None
 ) -> tuple[Calibration, Calibration]:
     """Calibrations of cars and of metres for one unit from its trials.
 
     `unshown` is the standard deviation, cars, of what trials cannot show: weather that looks like
-    trains is taken out of the backgrounds they are put into.
+    trains is taken out of the backgrounds they are put into. `fill` is the share of the track that
+    is covered on most dates, None where it is not known.
     """
     table = np.stack([trial.features[unit] for trial in trials])
     cars = np.array([trial.cars[unit] for trial in trials])
     length = np.array([trial.length_m[unit] for trial in trials])
+    full = capacity_m / LEAST_CAR_M
+    likely = np.ones(len(cars)) if fill is None else _likely(cars, fill * full, full)
     return (
-        _regress(table, cars, capacity_m / LEAST_CAR_M, unshown, 1.0),
+        _regress(table, cars, likely, full, unshown, 1.0),
         # In lengths of a car, so that both are fitted alike.
-        _regress(table, length / CAR_M, capacity_m / CAR_M, unshown, CAR_M),
+        _regress(table, length / CAR_M, likely, capacity_m / CAR_M, unshown, CAR_M),
     )
 
 
-def _regress(table: F64, truth: F64, capacity: float, unshown: float, each: float) -> Calibration:
+def _likely(cars: F64, usual: float, full: float) -> F64:
+    """How often a site holds so many cars against how often trials do: importance weights.
+
+    A site's cars follow a geometric law about their usual number, but for a share of dates on
+    which anything may stand there; those of trials are alike over orders of magnitude.
+    """
+    some = np.maximum(cars, 1.0)
+    drawn = np.where(cars > 0, (1.0 - EMPTY_SHARE) / (some * np.log(max(full, 2.0))), EMPTY_SHARE)
+    mean = max(usual, 1.0)
+    stands = (mean / (1.0 + mean)) ** cars / (1.0 + mean)
+    return np.asarray(SURPRISE + (1.0 - SURPRISE) * stands / drawn)
+
+
+def _regress(
+    table: F64, truth: F64, likely: F64, capacity: float, unshown: float, each: float
+) -> Calibration:
     explains, noise, unsure = table[:, :TELLING], table[:, TELLING], table[:, -1]
     scale = np.maximum(np.sqrt(np.square(explains).mean(axis=0)), 1e-6)
     design = np.column_stack([explains / scale, np.ones(len(table))])
@@ -131,6 +157,7 @@ def _regress(table: F64, truth: F64, capacity: float, unshown: float, each: floa
         standard[rising],
         held_out[rising],
         noise[rising],
+        likely[rising],
         capacity,
         unshown,
         each,

@@ -21,6 +21,7 @@ from scipy.stats import gamma
 from railwatch.detector.land import (
     CLOUD_LOOK,
     LandHabit,
+    grass_reach,
     habit_of,
     land_departure,
     learnt_leak,
@@ -104,6 +105,8 @@ class EmptyTrack:
     """(band, offset, cell) reflectance."""
     leak: F64
     """(2, offset, cell) share of the land's departure, left and right, that blur brings there."""
+    leak_variance: F64
+    """(2, cell) variance of these shares."""
     habit: LandHabit
     land: F64
     """(band,) usual reflectance of the land beside the track."""
@@ -145,10 +148,19 @@ def levelled(strips: Strips, scene: int, look: F64, empty: F64, slopes: Slopes) 
     return np.asarray(applied(values, strips.track, by_x, by_y, fit))
 
 
-def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes: Slopes) -> F64:
-    """Residual of one scene against the empty look: (band, offset, cell), NaN where not clear.
+def departure(
+    strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes: Slopes
+) -> tuple[F64, F64]:
+    """Residual of one scene against the empty look, and how unsure it is for the land's sake.
 
     `empty` is the (cell,) probability that no lane is covered, `slopes` those of the empty look.
+
+    Returns
+    -------
+    (band, offset, cell) float64
+        Residual, NaN where not clear.
+    (band,) float64
+        Variance of what was taken out for the land beside, on average along the track.
     """
     residual = levelled(strips, scene, track.mean, empty, slopes)
     residual -= track.mean
@@ -156,9 +168,11 @@ def departure(strips: Strips, scene: int, track: EmptyTrack, empty: F64, slopes:
     opacity = veil_of(land, there, track.land, track.habit, strips.step_m)
     if opacity.any():
         residual -= spread_over(opacity, strips.side) * (CLOUD_LOOK - track.mean)
+        land, there = beside(residual, strips.side)
+    unsure = (track.leak_variance * land**2).sum(axis=1).mean(axis=1)
     without_land(residual, strips.side, track.leak)
     without_profile(residual, empty, WILD, PROFILE_CELLS)
-    return residual
+    return residual, unsure
 
 
 def _veils(residual: F64, mean: F64, look: F64, habit: LandHabit, strips: Strips) -> F64:
@@ -287,7 +301,8 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     # Dates believed covered count half: where the bed itself follows the land (there is no ballast,
     # or grass grows on it), the dates that show it best are those taken for trains.
     told = np.maximum(weight, 0.5 * seen) if len(strips.day) >= LEAST_DATES else 0.0 * weight
-    leak = learnt_leak(residual, land, told, plain)
+    leak, leak_variance = learnt_leak(residual, land, told, plain)
+    leak_variance *= grass_reach(strips.track, strips.side, strips.step_m)
     for one, empty in zip(residual, weight, strict=True):
         without_land(one, strips.side, leak)
         without_profile(one, empty, WILD, PROFILE_CELLS)
@@ -300,6 +315,7 @@ def fit(strips: Strips, kind: npt.NDArray[np.int64], weight: F64, start: F64) ->
     return EmptyTrack(
         np.ascontiguousarray(mean),  # kernels are several times as fast on it
         leak,
+        leak_variance,
         habit,
         look,
         band_noise,

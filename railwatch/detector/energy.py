@@ -7,7 +7,7 @@ alternatives; what is known of noise comes from the site's own empty dates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -52,6 +52,22 @@ class Sun:
     elevation_deg: float
 
 
+@dataclass(frozen=True, slots=True)
+class Whitener:
+    """Brings residuals of one scene to units of its noise."""
+
+    channel: F64
+    """(channel, band)"""
+    variance: F64
+    """(channel,) of cars' contrasts."""
+    mean: F64
+    """(channel,) of cars' contrasts."""
+    across: F64
+    """(offset, offset)"""
+    excess: float
+    """Noise variance against the site's usual, on average over bands."""
+
+
 @dataclass(frozen=True)
 class Scorer:
     """A block with its empty look, ready to score scenes."""
@@ -63,6 +79,9 @@ class Scorer:
     """Point spread of the strips."""
     unit: npt.NDArray[np.int64]
     """(lane, cell) reporting unit, -1 for lanes of a neighbouring block."""
+    fill: float | None = None
+    """Share of the track that is covered on most dates, None while not known: what is believed
+    where nothing is seen."""
 
     @cached_property
     def kind(self) -> npt.NDArray[np.int64]:
@@ -77,23 +96,31 @@ class Scorer:
             on |= np.abs(self.block.offset[:, None] - lane) <= self.block.cell_m
         return np.asarray(np.median(self.empty.mean[:, on], axis=1))
 
-    @cached_property
-    def _whiten(self) -> tuple[F64, F64, F64, F64]:
-        """Channels by band, their contrast variances and means, whitener of offsets."""
+    def whitener(self, unsure: F64) -> Whitener:
+        """Whitener of a scene whose bands are `unsure` by so much variance, (band,), besides."""
         contrast = contrast_against(self._ballast, self.bands)
-        inner = np.linalg.inv(np.linalg.cholesky(self.empty.band_noise))
+        usual = self.empty.band_noise
+        noise = usual + np.diag(unsure)
+        inner = np.linalg.inv(np.linalg.cholesky(noise))
         variance, vectors = np.linalg.eigh(inner @ contrast.covariance @ inner.T)
         channel = vectors.T @ inner
         across = np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise))
-        return channel, np.maximum(variance, 1e-6), channel @ contrast.mean, across
+        excess = np.linalg.slogdet(noise)[1] - np.linalg.slogdet(usual)[1]
+        return Whitener(
+            channel,
+            np.maximum(variance, 1e-6),
+            channel @ contrast.mean,
+            across,
+            float(np.exp(excess / len(usual))),
+        )
 
     @cached_property
     def _slopes(self) -> Slopes:
         return slopes_of(self.empty.mean, self.block.heading, self.block.cell_m)
 
-    def model(self, sun: Sun) -> SubsetModel:
+    def model(self, sun: Sun, by: Whitener) -> SubsetModel:
         """Likelihoods under one sun."""
-        channel, variance, mean, across = self._whiten
+        channel, variance, mean, across = by.channel, by.variance, by.mean, by.across
         dark = channel @ (-self._ballast * (1.0 - shade(self.bands)))
         one = np.ones(len(channel))
         kinds = []
@@ -148,6 +175,7 @@ class Scorer:
         allowed: npt.NDArray[np.int64],
         *,
         belief: F64 | None = None,
+        unsure: F64 | None = None,
         draws: int = POSTERIOR_DRAWS,
         seed: int = 0,
     ) -> Scored:
@@ -157,33 +185,38 @@ class Scorer:
         ----------
         belief : (cell,) or None
             Probability of being empty to start from; None: all equally likely.
+        unsure : (band,) or None
+            Variance that the land beside lends each band; None: measured.
         """
         seen = strips.only(slice(scene, scene + 1)).seen()[0]
-        model = self.model(sun)
         empty = np.full(len(seen), 0.5) if belief is None else belief
         for last in (False, True) if belief is None else (True,):
-            residual = departure(strips, scene, self.empty, empty, self._slopes)
+            residual, measured = departure(strips, scene, self.empty, empty, self._slopes)
             nothing_unseen(residual)
-            white, noise = self._white(residual)
+            by = self.whitener(measured if unsure is None else unsure)
+            white, noise = self._white(residual, by)
+            model = self.model(sun, by)
             loglik = model.loglik(white, np.where(seen, self.kind, -1), allowed)
             posterior = infer(
                 loglik, allowed, self.unit, self._dynamics, draws=draws if last else 0, seed=seed
             )
             empty = np.prod(1.0 - posterior.track, axis=0)
-        return Scored(posterior, residual, seen, noise)
+        return Scored(posterior, residual, seen, noise * by.excess, measured)
 
     @property
     def _dynamics(self) -> Dynamics:
-        return Dynamics(self.block.cell_m, temper=1.0 / self.empty.repeat)
+        usual = Dynamics(self.block.cell_m, temper=1.0 / self.empty.repeat)
+        if self.fill is None:
+            return usual
+        return replace(usual, gap_m=usual.train_m * (1.0 / self.fill - 1.0))
 
-    def _white(self, residual: F64) -> tuple[F64, float]:
+    def _white(self, residual: F64, by: Whitener) -> tuple[F64, float]:
         """(cell, channel, offset) in units of this scene's noise, and that noise against the mean.
 
         Haze and noise make some scenes worse than the site's usual; the quieter half of the cells
         tells by how much, since trains cover the other half at most times.
         """
-        channel, _, _, across = self._whiten
-        white, energy = whitened(residual, channel, across, self.empty.local)
+        white, energy = whitened(residual, by.channel, by.across, self.empty.local)
         quiet = float(np.quantile(energy, 0.3))
         factor = float(np.clip(quiet / 0.8, 1.0, 9.0))
         white /= np.sqrt(factor)
@@ -200,6 +233,8 @@ class Scored:
     seen: npt.NDArray[np.bool_]
     noise: float
     """Noise variance against the site's usual."""
+    unsure: F64
+    """(band,) variance that the land beside lends each band."""
 
     @property
     def empty(self) -> F64:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from railwatch.detector.calibration import LEAST_CAR_M
-from railwatch.detector.energy import Scorer, Sun
+from railwatch.detector.calibration import EMPTY_SHARE, LEAST_CAR_M
+from railwatch.detector.energy import HEIGHTS_M, Scorer, Sun
 from railwatch.detector.look import WIDTH_M, shade, shadow_reach_m, shadow_span, smeared
 from railwatch.injection import draw_consist, mean_look
 from railwatch.rolling_stock import CATALOGUE, Vehicle
 
 F64 = npt.NDArray[np.float64]
 
-EMPTY_SHARE = 0.1
-"""Share of trials without a car."""
 CONSIST_SIZES = (1.5, 25.0)
 """Mean cars of a trial's consists: drawn between, alike on a logarithmic scale. One yard stores
 single cars, another whole trains, and each car set apart adds the blur of two ends."""
@@ -28,6 +26,8 @@ FLEET_KINDS = 3
 PLACED_SD_M = 0.7
 """Spread of how far a trial's cars stand from the lanes as drawn (sidings are digitised 1-2 m off,
 method.md 2.3), metres."""
+SHADOW_DEPTHS = (0.8, 1.1)
+"""How dark a trial's shadows are against what a clear sky leaves of light."""
 PLACINGS = 60
 """Consists tried before a yard is left less full than wanted."""
 
@@ -63,7 +63,9 @@ def train_change(
         unit = int(scorer.unit[car.lane, cell])
         cars[unit] += 1.0
         length[unit] += car.vehicle.length_m
-    _cast(scorer, sun, shadows, look, change)
+    height = float(rng.choice(HEIGHTS_M))
+    depth = float(rng.uniform(*SHADOW_DEPTHS))
+    _cast(scorer, sun, shadows, look, change, height, depth)
     return cars, length, change
 
 
@@ -151,11 +153,13 @@ def _draw(scorer: Scorer, car: PlacedCar, look: F64, change: F64, shadows: F64) 
     shadows[lane, near] += along
 
 
-def _cast(scorer: Scorer, sun: Sun, shadows: F64, look: F64, change: F64) -> None:
+def _cast(
+    scorer: Scorer, sun: Sun, shadows: F64, look: F64, change: F64, height_m: float, depth: float
+) -> None:
     """Darken the ground beside covered stretches where no neighbour's roof takes the shadow."""
     block = scorer.block
-    reach = shadow_reach_m(block.heading, sun.azimuth_deg, sun.elevation_deg)
-    keep = (1.0 - shade(scorer.bands))[:, None, None]
+    reach = shadow_reach_m(block.heading, sun.azimuth_deg, sun.elevation_deg, height_m=height_m)
+    keep = depth * (1.0 - shade(scorer.bands))[:, None, None]
     for lane in range(len(block.lanes)):
         if not shadows[lane].any():
             continue

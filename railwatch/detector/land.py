@@ -20,6 +20,9 @@ F64 = npt.NDArray[np.float64]
 
 LEAK_RIDGE = 0.01
 """Sum of squared departures of the land (reflectance) that outweighs the plain edge's leak."""
+LEAK_SD = 0.15
+"""How far a bed follows its land beyond a plain edge's leak, before any date has shown it: where
+grass grows on it, as far as the grass does."""
 CLOUD_LOOK = 0.4
 """Reflectance a veil pulls towards, in all bands: thin cloud is grey, if less bright than thick."""
 VEIL_SIGMA_M = 50.0
@@ -28,6 +31,11 @@ FEIGNED = 2.0
 """Times the usual power of feigned opacity that a scene must show before any is believed."""
 USUAL_SHARE = 0.75
 """Share of the land's departures, the least ones, that tells how it usually departs."""
+
+LEAK_FADE_M = 5.0
+"""How far into a yard grass grows: over so many metres the bed follows the land 2.7 times less."""
+LEAK_EDGE_M = 18.0
+"""Distance from where the land is measured to the outermost track."""
 
 LEAVES = {"blue": 0.03, "green": 0.06, "red": 0.035, "nir": 0.4, "swir16": 0.2}
 """Reflectance of ground covered by green leaves (crops in June, Sentinel-2 L2A)."""
@@ -56,8 +64,10 @@ def land_departure(residual: F64, side: npt.NDArray[np.bool_]) -> F64:
     return np.asarray((padded[..., :-2] + 2.0 * padded[..., 1:-1] + padded[..., 2:]) / 4.0)
 
 
-def learnt_leak(residual: F64, land: F64, weight: F64, prior: F64) -> F64:
+def learnt_leak(residual: F64, land: F64, weight: F64, prior: F64) -> tuple[F64, F64]:
     """Share of the land's departure at each sample, left and right, by ridge regression.
+
+    What dates have not shown stays unsure: leaves that come after a winter's look.
 
     Parameters
     ----------
@@ -66,6 +76,13 @@ def learnt_leak(residual: F64, land: F64, weight: F64, prior: F64) -> F64:
     weight : (scene, cell)
     prior : (2, offset, cell)
         What a Gaussian blur of a plain edge would bring.
+
+    Returns
+    -------
+    (2, offset, cell) float64
+        The shares.
+    (2, cell) float64
+        Their variance, on average over offsets.
     """
     there = np.isfinite(residual) * weight[:, None, None]
     y = np.nan_to_num(residual)
@@ -74,7 +91,23 @@ def learnt_leak(residual: F64, land: F64, weight: F64, prior: F64) -> F64:
     ridge = LEAK_RIDGE * np.eye(2)
     right += LEAK_RIDGE * np.moveaxis(prior, 0, -1)
     solution = np.linalg.solve(normal + ridge, right[..., None])[..., 0]
-    return np.asarray(np.clip(np.moveaxis(solution, -1, 0), -0.5, 1.5))
+    unsure = LEAK_SD**2 * LEAK_RIDGE * np.linalg.inv(normal + ridge).mean(axis=0)
+    share = np.clip(np.moveaxis(solution, -1, 0), -0.5, 1.5)
+    return np.asarray(share), np.diagonal(unsure, axis1=1, axis2=2).T.copy()
+
+
+def grass_reach(track: npt.NDArray[np.bool_], side: npt.NDArray[np.bool_], step_m: float) -> F64:
+    """Mean square, over a yard's width, of how far its beds may follow the land: (2, cell)."""
+    index = np.arange(len(track), dtype=np.float64)[:, None]
+    edges = np.where(
+        side.any(axis=1),
+        np.stack([side[0].argmax(axis=0), len(track) - 1 - side[1][::-1].argmax(axis=0)]),
+        np.nan,
+    )
+    apart = step_m * np.abs(index[None] - edges[:, None])
+    fade = np.exp(-2.0 * np.maximum(apart - LEAK_EDGE_M, 0.0) / LEAK_FADE_M)
+    fade = np.where(track & np.isfinite(fade), fade, 0.0)
+    return np.asarray(fade.sum(axis=1) / np.maximum(track.sum(axis=0), 1))
 
 
 def plain_leak(side: npt.NDArray[np.bool_]) -> F64:

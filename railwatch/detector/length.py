@@ -56,6 +56,8 @@ SAMPLING_BLUR = 0.18
 UNSHOWN_CARS = 1.5
 """Standard deviation of a unit's cars at 10 m, in proportion to the GSD at others, that injected
 trains do not show: weather taken for cars, cars that lie in it (docs/method/class-c.md)."""
+FILLS = (0.03, 0.4)
+"""Least and most of a site's tracks that is taken for usually covered."""
 ROUNDS = 2
 LEAST_SEEN = 0.5
 """Share of a unit's visible track that must be clear."""
@@ -174,20 +176,24 @@ class LengthCounter:
             look = spatial_look(strips.values.astype(np.float64), kind)
             weight = np.asarray(0.5 * strips.seen(), dtype=np.float64)
         scored: list[Scored] = []
+        fill = None
         for _ in range(ROUNDS):
             empty = fit(strips, kind, weight, look)
-            scorer = Scorer(self.block, empty, self.bands, self._sigma_m, self.unit)
+            scorer = Scorer(self.block, empty, self.bands, self._sigma_m, self.unit, fill)
             scored = [
                 scorer.score(strips, t, suns[t], sights[t].allowed, draws=0, belief=weight[t])
                 for t in range(len(suns))
             ]
             look, weight = empty.mean, np.stack([_certainly_empty(one) for one in scored])
+            fill = self._fill(scored)
         trials = run_trials(
             scorer, strips, scored, suns, sights[-1].allowed, self._seed(mark), self._trials
         )
         capacity = self._capacity(sights[-1])
         unshown = UNSHOWN_CARS * self.gsd_m / 10.0
-        fits = tuple(calibrate(trials, u, capacity[u], unshown) for u in range(len(self.ids)))
+        fits = tuple(
+            calibrate(trials, u, capacity[u], unshown, scorer.fill) for u in range(len(self.ids))
+        )
         return Knowledge(scorer, fits, self._state(empty, scored, len(rows)))
 
     @property
@@ -203,6 +209,15 @@ class LengthCounter:
 
     def _unit_of(self, member: int) -> int:
         return int(np.max(self.unit[self.block.member == member]))
+
+    def _fill(self, scored: list[Scored]) -> float | None:
+        """Share of what was seen of the block's own tracks that is believed covered, on average."""
+        own = (self.unit >= 0) & (self.block.member >= 0)
+        seen = np.stack([own & one.seen for one in scored])
+        if len(scored) < LEAST_DATES or not seen.any():
+            return None
+        covered = np.stack([one.posterior.track for one in scored])
+        return float(np.clip(covered[seen].mean(), *FILLS))
 
     def _state(self, empty: EmptyTrack, scored: list[Scored], dates: int) -> BaselineState:
         """How well the empty look is known (method.md step 5 v)."""

@@ -39,6 +39,14 @@ VEIL = 0.02
 cloud the mask missed: soil laid bare rises more in red."""
 VEIL_SHARE = 0.12
 """Share of the land near the tracks so veiled at which the scene is refused."""
+WISP = 0.015
+"""The same rise, of most land around a place against the clearest: a wisp hides the track there."""
+WISP_CLEAR = 0.05
+"""Share of the land near the tracks that no wisp covers."""
+WISP_BLOCK_M = 40.0
+"""Side of the blocks of land whose means are compared; a wisp fills most of three by three."""
+LEAST_BLOCKS = 20
+"""Blocks of land near the tracks below which nothing is said of wisps."""
 VEIL_REACH_M = 200.0
 CLOUD_MARGIN_M = 50.0
 """Around masked cloud and shadow (method.md, default parameters)."""
@@ -236,8 +244,11 @@ def observe(
         found = register(image, clear, reference[1])
         if found is None:
             return refused(Refusal.REGISTRATION)
-        veil = _veil(reference[0], image, reference[1].bands, corridor)
-        if veil or _hazy(image, reference[1]):
+        rise = _rise(reference[0], image, reference[1].bands, corridor)
+        clear = clear & ~wisps(rise, corridor)
+        share = float(clear[corridor.track].mean())
+        veiled = share < CLEAR_ENOUGH or _veiled(rise[corridor.near])
+        if veiled or _hazy(image, reference[1]):
             return refused(Refusal.HAZE, found)
     dx, dy = (found.dx_m, found.dy_m) if found else (0.0, 0.0)
     planes = np.ascontiguousarray(raster.values[[raster.bands.index(b) for b in bands]])
@@ -277,14 +288,57 @@ def _hazy(image: F32, reference: Reference) -> bool:
     return bool(lifted and flat)
 
 
-def _veil(names: Sequence[str], here: F32, there: F32, corridor: Corridor) -> bool:
-    """Whether part of the land near the tracks is veiled: by snow or by thin cloud."""
+def _rise(names: Sequence[str], here: F32, there: F32, corridor: Corridor) -> F32:
+    """Rise of the land that cloud and snow bring and soil does not: (y, x), NaN on the tracks."""
     if "blue" not in names or "red" not in names:
-        return False
+        return np.full(corridor.track.shape, np.nan, dtype=np.float32)
     blue, red = names.index("blue"), names.index("red")
     rise = (here[blue] - there[blue]) - 0.5 * (here[red] - there[red])
-    rise = rise[np.isfinite(rise) & corridor.near]
-    if len(rise) < 100:
-        return False
-    # The lower part of the changes is the scene's own light; a veil only brightens.
-    return bool((rise - np.quantile(rise, 0.35) > VEIL).mean() > VEIL_SHARE)
+    return np.asarray(np.where(corridor.outside, rise, np.nan), dtype=np.float32)
+
+
+def _usual(rise: F32) -> float:
+    """Rise of a scene's own light: the lower part of the changes, since a veil only brightens."""
+    return float(np.quantile(rise, 0.35))
+
+
+def _veiled(near: F32) -> bool:
+    """Whether part of the land near the tracks is veiled: by snow or by thin cloud."""
+    near = near[np.isfinite(near)]
+    return len(near) >= 100 and bool((near - _usual(near) > VEIL).mean() > VEIL_SHARE)
+
+
+def wisps(rise: F32, corridor: Corridor) -> Mask:
+    """Where thin cloud that the mask misses lies over the tracks: (y, x) bool.
+
+    Of three by three blocks of land the median counts, so that no new hall or bright field is
+    taken for a wisp, and no train ever: land on the tracks is not asked.
+    """
+    size = max(1, round(WISP_BLOCK_M / corridor.gsd_m))
+    middle = _local_median(block_means(rise, size))
+    near = middle[np.isfinite(block_means(np.where(corridor.near, rise, np.nan), size))]
+    if len(near) < LEAST_BLOCKS:
+        return np.zeros(rise.shape, dtype=np.bool_)
+    thick = np.nan_to_num(middle - np.quantile(near, WISP_CLEAR), nan=0.0) > WISP
+    rows, cols = rise.shape
+    return np.asarray(thick.repeat(size, axis=0).repeat(size, axis=1)[:rows, :cols])
+
+
+def block_means(values: F32, size: int) -> F32:
+    """Means of blocks of `size` by `size`, NaN where less than a tenth of a block is finite."""
+    rows, cols = (-(-n // size) for n in values.shape)
+    padded = np.full((rows * size, cols * size), np.nan, dtype=np.float32)
+    padded[: values.shape[0], : values.shape[1]] = values
+    cut = padded.reshape(rows, size, cols, size)
+    there = np.isfinite(cut)
+    count = there.sum(axis=(1, 3))
+    total = np.where(there, cut, 0.0).sum(axis=(1, 3))
+    return np.where(count >= 0.1 * size**2, total / np.maximum(count, 1), np.nan)
+
+
+def _local_median(blocks: F32) -> F32:
+    """Median of each block and its eight neighbours, of those that are finite."""
+    padded = np.pad(blocks, 1, constant_values=np.nan)
+    rows, cols = blocks.shape
+    around = np.stack([padded[i : i + rows, j : j + cols] for i in range(3) for j in range(3)])
+    return _nanmedian(around)

@@ -70,7 +70,7 @@ def run_trials(
         made = (ground + change)[None].astype(np.float32)
         made = np.where(scored[t].seen, made, np.nan).astype(np.float32)
         one = replace(strips.only(slice(t, t + 1)), values=made)
-        result = scorer.score(one, 0, suns[t], allowed, seed=number)
+        result = scorer.score(one, 0, suns[t], allowed, unsure=scored[t].unsure, seed=number)
         done.append(Trial(cars, length, features(result, scorer)))
     return done
 

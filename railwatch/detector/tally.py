@@ -30,6 +30,8 @@ METHOD = {
     ResolutionClass.D: "presence",
 }
 SUM_DRAWS = 4000
+LEAST_TOLD = 0.8
+"""Share of the facility that units with an answer must show where others are under cloud."""
 
 _LOW, _MIDDLE, _HIGH = (QUANTILE_LEVELS.index(level) for level in (0.05, 0.5, 0.95))
 
@@ -78,7 +80,9 @@ def rows(
 ) -> tuple[Count, ...]:
     """Rows of one scene: the facility first, then its units.
 
-    `together` is the facility's sum where units err together; without it they err alone.
+    The facility is refused where units under cloud keep back too much of it: a sum of the rest
+    says nothing of a yard. `together` is the facility's sum where units err together; without it
+    they err alone.
     """
     answered = [u for u in units if u.refusal is None and len(u.metres)]
     seed = zlib.crc32(f"{heading.scene.id}/{heading.siding_set}".encode())
@@ -89,14 +93,17 @@ def rows(
             _summed([u.cars for u in answered], seed) if cars else _NONE,
             _summed([u.metres for u in answered], seed + 1),
         )
+    seen = sum(u.visible_m for u in answered)
+    hidden = sum(u.total_m for u in units if u.refusal is Refusal.CLOUD)
+    told = bool(answered) and seen >= LEAST_TOLD * (seen + hidden)
     whole = UnitNumbers(
         FACILITY,
         together.cars,
         together.metres,
-        sum(u.visible_m for u in answered) if answered else sum(u.visible_m for u in units),
+        seen if answered else sum(u.visible_m for u in units),
         sum(u.total_m for u in units),
         _weakest([u.state for u in answered]),
-        None if answered else (max(reasons, key=reasons.count) if reasons else Refusal.INVISIBLE),
+        None if told else (max(reasons, key=reasons.count) if reasons else Refusal.INVISIBLE),
         tarp_share=_mean([u.tarp_share for u in answered]),
     )
     return tuple(_row(heading, unit) for unit in (whole, *units))

@@ -26,7 +26,7 @@ def simulated(rng, number=200):
 
 def test_metres_become_cars_whether_coupled_or_apart():
     """Ten cars are ten cars in one train or in ten, though those cover far more metres."""
-    cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0, 0.0)
+    cars, metres = calibrate(list(simulated(np.random.default_rng(1))), 0, 1000.0, 0.0, None)
     for trains in (1, 10):
         seen = np.array([140.0 + 12 * trains, 140.0 + 12 * trains, trains, 0.0, 2.0])
         assert cars.predict(seen) == pytest.approx(10.0, abs=1.0)
@@ -35,7 +35,7 @@ def test_metres_become_cars_whether_coupled_or_apart():
 
 def test_trains_that_hardly_show_reach_the_interval_and_not_the_count():
     rng = np.random.default_rng(2)
-    cars, _ = calibrate(list(simulated(rng, 400)), 0, 1000.0, 0.0)
+    cars, _ = calibrate(list(simulated(rng, 400)), 0, 1000.0, 0.0, None)
     inside = 0
     fresh = list(simulated(rng, 400))
     for one in fresh:
@@ -52,7 +52,7 @@ def test_an_unsure_scene_gets_a_wider_interval():
         count = int(rng.integers(0, 40))
         error = rng.normal(0, unsure)
         trials.append(trial(count, max(0.0, 14.0 * count + error), min(count, 2), unsure))
-    cars, _ = calibrate(trials, 0, 1000.0, 0.0)
+    cars, _ = calibrate(trials, 0, 1000.0, 0.0, None)
     widths = []
     for unsure in (2.0, 60.0):
         low, high = cars.quantiles(np.array([280.0, 280.0, 2.0, 0.0, unsure]), (0.05, 0.95))
@@ -72,7 +72,7 @@ def test_a_scene_that_fits_is_not_blamed_for_those_that_do_not():
         trials.append(
             trial(40 if full else count, 14.0 * count + rng.normal(0, 3), 1, noise=1.5 * full)
         )
-    cars, _ = calibrate(trials, 0, 1000.0, 0.0)
+    cars, _ = calibrate(trials, 0, 1000.0, 0.0, None)
     good = cars.quantiles(np.array([70.0, 70.0, 1.0, 0.0, 2.0]), (0.05, 0.95))
     bad = cars.quantiles(np.array([70.0, 70.0, 1.0, 1.5, 2.0]), (0.05, 0.95))
     assert good[1] - good[0] < 8.0
@@ -83,7 +83,7 @@ def test_what_trials_do_not_show_widens_the_interval():
     """Normal errors of 3 cars leave 90 % within 4.9 cars."""
     rng = np.random.default_rng(5)
     trials = [trial(n, 14.0 * n + rng.normal(0, 2), 1) for n in rng.integers(1, 40, 300).tolist()]
-    cars, metres = calibrate(trials, 0, 1000.0, 3.0)
+    cars, metres = calibrate(trials, 0, 1000.0, 3.0, None)
     seen = np.array([280.0, 280.0, 1.0, 0.0, 2.0])
     low, high = cars.quantiles(seen, (0.05, 0.95))
     assert (low, high) == pytest.approx((20 - 4.9, 20 + 4.9), abs=0.6)
@@ -94,7 +94,29 @@ def test_what_trials_do_not_show_widens_the_interval():
 def test_what_trials_do_not_show_widens_a_scene_with_nothing_in_it():
     """All trials like it were right to the car; normal errors of 1.5 cars reach 2.5 at 95 %."""
     trials = [trial(n % 20, 14.0 * (n % 20), min(n % 20, 1)) for n in range(300)]
-    cars, _ = calibrate(trials, 0, 1000.0, 1.5)
+    cars, _ = calibrate(trials, 0, 1000.0, 1.5, None)
     low, high = cars.quantiles(np.array([0.0, 0.0, 0.0, 0.0, 2.0]), (0.05, 0.95))
     assert low == 0.0
     assert high == pytest.approx(2.5, abs=0.5)
+
+
+def test_an_odd_scene_of_a_site_that_is_mostly_empty_is_not_taken_for_a_full_yard():
+    """Full yards look like a few cars in an odd scene; a site that was never full says how often.
+
+    Three cars of 70 in a scene that fits badly: of trials half are full yards that hide all but
+    three. At a site that holds one or two cars on most days most such scenes hold three.
+    """
+    rng = np.random.default_rng(5)
+    trials = []
+    for n in range(300):
+        full = n % 2 == 0
+        cars = 60 if full else int(rng.integers(0, 8))
+        shown = 3 if full else cars
+        trials.append(trial(cars, 14.0 * shown + rng.normal(0, 4), 1, noise=1.5))
+    odd = np.array([42.0, 42.0, 1.0, 1.5, 2.0])
+    middle = {}
+    for fill in (None, 0.03):
+        cars, _ = calibrate(trials, 0, 70 * 12.5, 0.0, fill)
+        middle[fill] = cars.quantiles(odd, (0.5,))[0]
+    assert middle[0.03] < 8.0
+    assert middle[None] > middle[0.03] + 2.0

@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from railwatch.detector.land import habit_of, spread_over, veil_of
+from railwatch.detector.land import (
+    LEAK_SD,
+    grass_reach,
+    habit_of,
+    learnt_leak,
+    spread_over,
+    veil_of,
+)
 
 LOOK = np.array([0.06, 0.08, 0.08, 0.22])
 """Land: blue, green, red, near infrared."""
@@ -118,3 +125,33 @@ def test_opacity_between_the_sides_is_interpolated() -> None:
     np.testing.assert_allclose(spread[4], [0.1, 0.15, 0.2])
     np.testing.assert_allclose(spread[0], [0.0, 0.1, 0.2])
     np.testing.assert_allclose(spread[8], [0.2, 0.2, 0.2])
+
+
+def test_what_leaves_lend_the_bed_is_unsure_until_dates_have_shown_it() -> None:
+    """Without a date that departs the spread is the prior's; a date of summer makes it small."""
+    residual = np.zeros((3, 1, 4, CELLS))
+    land = np.zeros((3, 1, 2, CELLS))
+    weight = np.ones((3, CELLS))
+    _, before = learnt_leak(residual, land, weight, np.zeros((2, 4, CELLS)))
+    np.testing.assert_allclose(before, LEAK_SD**2)
+    land[1] = 0.3  # both sides alike: only their sum is told, each keeps half of its variance
+    _, after = learnt_leak(residual, land, weight, np.zeros((2, 4, CELLS)))
+    assert np.all(after > 0.5 * LEAK_SD**2)
+    land[1, :, 0], land[2, :, 1] = 0.3, 0.3
+    land[1, :, 1] = 0.0
+    _, told = learnt_leak(residual, land, weight, np.zeros((2, 4, CELLS)))
+    # The ridge of .01 against squares of .09: a tenth is left.
+    np.testing.assert_allclose(told, LEAK_SD**2 / 10.0)
+
+
+def test_grass_reaches_the_first_tracks_of_a_yard_and_not_the_last() -> None:
+    """It fades by half its length's power; of a wide yard only the edge follows the land."""
+    across = np.arange(21)[:, None] * np.ones((1, 3), dtype=np.int64)
+    side = np.stack([across >= 19, across <= 1])
+    # 45 m from either edge of the land; 20 m from the one and 70 m from the other.
+    for row, left, right in ((10, 45.0, 45.0), (5, 70.0, 20.0)):
+        found = grass_reach(across == row, side, STEP_M)[:, 0]
+        expected = np.exp(-2.0 * (np.array([left, right]) - 18.0) / 5.0)
+        np.testing.assert_allclose(found, expected)
+    wide = (across >= 5) & (across <= 15)
+    assert grass_reach(wide, side, STEP_M)[1, 0] < 0.3 * found[1]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from railwatch.detector.observation import Corridor, clear_pixels
+from railwatch.detector.observation import Corridor, block_means, clear_pixels, wisps
 from railwatch.scene import MaskClass, SceneRaster
 
 ROWS, COLS = 100, 120
@@ -59,3 +59,38 @@ def test_small_fringes_of_a_cloud_keep_the_whole_margin(corridor: Corridor) -> N
     # Bottom row 47 lies 30 m above the track: sqrt(50^2 - 30^2) = 40 m to either side of three.
     assert _hidden(beside) == 4 + 3 + 4
     assert _hidden(alone) == 0
+
+
+def _rise(corridor: Corridor, *patches: tuple[slice, slice, float]) -> npt.NDArray[np.float32]:
+    """Land that rose by these, (y, x), unknown on the tracks."""
+    rise = np.random.default_rng(3).normal(0.0, 0.003, (ROWS, COLS)).astype(np.float32)
+    for rows, cols, by in patches:
+        rise[rows, cols] += by
+    rise[~corridor.outside] = np.nan
+    return rise
+
+
+def test_a_wisp_that_the_mask_misses_hides_the_track_below(corridor: Corridor) -> None:
+    """Thin cloud 300 m wide across the track hides 30 pixels of it, one block more or less."""
+    hidden = wisps(_rise(corridor, (slice(20, 80), slice(40, 70), 0.03)), corridor)
+    assert hidden[TRACK_ROW, 44:66].all()
+    assert not hidden[TRACK_ROW, :36].any()
+    assert not hidden[TRACK_ROW, 74:].any()
+
+
+def test_a_new_hall_beside_the_track_is_no_wisp(corridor: Corridor) -> None:
+    """A blue roof of 80 by 50 m, far brighter than any wisp, hides nothing."""
+    hall = (slice(TRACK_ROW + 6, TRACK_ROW + 11), slice(40, 48), 0.15)
+    assert not wisps(_rise(corridor, hall), corridor).any()
+
+
+def test_haze_all_over_is_no_wisp(corridor: Corridor) -> None:
+    """What lies over all land alike is the scene's own light."""
+    assert not wisps(_rise(corridor, (slice(None), slice(None), 0.05)), corridor).any()
+
+
+def test_blocks_are_means_of_what_is_known() -> None:
+    """Of three rows and five columns in blocks of two; a block without a value is unknown."""
+    nan = np.nan
+    values = np.array([[1, 3, nan, nan, 5], [5, nan, nan, nan, 7], [2, 4, 6, 8, 9]], np.float32)
+    np.testing.assert_allclose(block_means(values, 2), [[3.0, nan, 6.0], [3.0, 7.0, 9.0]])
