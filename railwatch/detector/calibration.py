@@ -29,7 +29,7 @@ NEARBY_CARS = 4.0
 """Below so many all are alike."""
 NEARBY_NOISE = 0.4
 """Trials count as alike over so wide a range of the logarithm of their noise."""
-SURPRISE = 0.1
+SURPRISE = 0.02
 """Share of dates on which a site may hold what no usual day lets expect, up to a full yard."""
 HUBER = 1.5
 ROBUST_STEPS = 12

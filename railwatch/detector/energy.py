@@ -64,8 +64,6 @@ class Whitener:
     """(channel,) of cars' contrasts."""
     across: F64
     """(offset, offset)"""
-    excess: float
-    """Noise variance against the site's usual, on average over bands."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +97,12 @@ class Scorer:
     def whitener(self, unsure: F64) -> Whitener:
         """Whitener of a scene whose bands are `unsure` by so much variance, (band,), besides."""
         contrast = contrast_against(self._ballast, self.bands)
-        usual = self.empty.band_noise
-        noise = usual + np.diag(unsure)
+        noise = self.empty.band_noise + np.diag(unsure)
         inner = np.linalg.inv(np.linalg.cholesky(noise))
         variance, vectors = np.linalg.eigh(inner @ contrast.covariance @ inner.T)
         channel = vectors.T @ inner
         across = np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise))
-        excess = np.linalg.slogdet(noise)[1] - np.linalg.slogdet(usual)[1]
-        return Whitener(
-            channel,
-            np.maximum(variance, 1e-6),
-            channel @ contrast.mean,
-            across,
-            float(np.exp(excess / len(usual))),
-        )
+        return Whitener(channel, np.maximum(variance, 1e-6), channel @ contrast.mean, across)
 
     @cached_property
     def _slopes(self) -> Slopes:
@@ -201,7 +191,7 @@ class Scorer:
                 loglik, allowed, self.unit, self._dynamics, draws=draws if last else 0, seed=seed
             )
             empty = np.prod(1.0 - posterior.track, axis=0)
-        return Scored(posterior, residual, seen, noise * by.excess, measured)
+        return Scored(posterior, residual, seen, noise, measured)
 
     @property
     def _dynamics(self) -> Dynamics:
