@@ -18,6 +18,7 @@ from railwatch.detector.empty_track import EmptyTrack, Strips, departure
 from railwatch.detector.levelling import Slopes, nothing_unseen, slopes_of, whitened
 from railwatch.detector.look import (
     WIDTH_M,
+    Contrast,
     contrast_against,
     shade,
     shadow_reach_m,
@@ -96,13 +97,21 @@ class Scorer:
 
     def whitener(self, unsure: F64) -> Whitener:
         """Whitener of a scene whose bands are `unsure` by so much variance, (band,), besides."""
-        contrast = contrast_against(self._ballast, self.bands)
         noise = self.empty.band_noise + np.diag(unsure)
         inner = np.linalg.inv(np.linalg.cholesky(noise))
-        variance, vectors = np.linalg.eigh(inner @ contrast.covariance @ inner.T)
+        variance, vectors = np.linalg.eigh(inner @ self._contrast.covariance @ inner.T)
         channel = vectors.T @ inner
-        across = np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise))
-        return Whitener(channel, np.maximum(variance, 1e-6), channel @ contrast.mean, across)
+        mean = channel @ self._contrast.mean
+        return Whitener(channel, np.maximum(variance, 1e-6), mean, self._across)
+
+    @cached_property
+    def _contrast(self) -> Contrast:
+        return contrast_against(self._ballast, self.bands)
+
+    @cached_property
+    def _across(self) -> F64:
+        """(offset, offset) whitener of offsets."""
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.empty.offset_noise)))
 
     @cached_property
     def _slopes(self) -> Slopes:
